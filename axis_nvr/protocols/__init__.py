@@ -1,0 +1,1 @@
+"""Twisted shells around the sessions: TCP, TLS, UDP, multicast, HTTP tunnel."""

@@ -1,0 +1,1 @@
+"""What starts and stops: cameras, the recorder, the disks."""

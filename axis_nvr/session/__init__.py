@@ -1,0 +1,1 @@
+"""Protocol state without I/O: time comes in as `now`, bytes go in and out."""

@@ -1,0 +1,1 @@
+"""RTP payloads to frames, one module for each payload format."""

@@ -1,0 +1,1 @@
+"""The virtual camera: an Axis camera in software, faults included."""

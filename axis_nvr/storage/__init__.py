@@ -1,0 +1,1 @@
+"""Blocks, recordings and their index: the only code that touches the disk."""

@@ -1,0 +1,33 @@
+"""Metadata of axis_nvr; the tools' settings are in ``pyproject.toml``."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="axis_nvr",
+    version="0.1.0",
+    description="A network video recorder that a VMS drives as it drives an AXIS S3008 Recorder",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=[*find_packages(include=["axis_nvr*"]), "twisted.plugins"],
+    package_dir={"": "."},  # so that an editable install shows the plugins
+    package_data={"axis_nvr": ["py.typed"], "axis_nvr.simulator": ["bitstreams/*"]},
+    entry_points={"console_scripts": ["axis-nvr = axis_nvr.cli:main"]},
+    zip_safe=False,
+    install_requires=[
+        "automat >= 25.4",
+        "bitstring >= 5.0",
+        "construct >= 2.10.70",
+        "klein >= 24.8",
+        "treq >= 25.5",
+        "twisted[tls] >= 25.5",
+        "zope.interface >= 7.2",
+    ],
+    extras_require={
+        "test": ["hypothesis >= 6.130", "mypy >= 1.18", "mypy-zope >= 1.0.14", "ruff >= 0.12"],
+        "docs": ["sphinx >= 8.1", "towncrier >= 24.8"],
+    },
+)
