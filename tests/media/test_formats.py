@@ -1,0 +1,56 @@
+"""Formats made of parameter sets."""
+
+from fractions import Fraction
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from axis_nvr.errors import WireError
+from axis_nvr.media import formats
+from axis_nvr.media.units import Codec, VideoFormat
+from axis_nvr.wire.nal import nal_units_from_sprop
+
+#: A Wyze camera's sprop-parameter-sets: 1920x1080, 20 fps.
+WYZE = nal_units_from_sprop("J00AKedAPAET8s1AQEB8AAADAAQAAAMAoNGADqYAFfl//wKA,KO48gA==")
+#: The same scene in another size: a Reolink doorbell in band, 640x480.
+REOLINK = bytes.fromhex("67640033ac1514a0a03da1000004f6000063380404")
+
+
+class H264FormatTests(SynchronousTestCase):
+    def test_format(self) -> None:
+        """The format tells size and frame rate, and holds the sets in order."""
+        sps, pps = WYZE
+        made = formats.h264_format([sps], [pps])
+        self.assertEqual((made.codec, made.width, made.height), (Codec.H264, 1920, 1080))
+        self.assertEqual(made.frame_rate, Fraction(20))
+        self.assertEqual(made.parameter_sets, (sps, pps))
+
+    def test_repeated_sets_are_the_same_object(self) -> None:
+        """Repeated sets, with zero bytes at the end or twice in a list, make no new format."""
+        sps, pps = WYZE
+        made = formats.h264_format([sps], [pps])
+        self.assertIs(formats.h264_format((sps + b"\0\0",), (pps, pps + b"\0")), made)
+
+    def test_other_sets_are_another_format(self) -> None:
+        """Another SPS makes an unequal format."""
+        sps, pps = WYZE
+        made = formats.h264_format([sps], [pps])
+        other = formats.h264_format([REOLINK], [pps])
+        self.assertNotEqual(other, made)
+        self.assertEqual((other.width, other.height), (640, 480))
+
+    def test_from_avcc(self) -> None:
+        """The record makes the same format again."""
+        made = formats.h264_format(WYZE[:1], WYZE[1:])
+        self.assertIs(formats.h264_format_from_avcc(made.codec_private), made)
+
+    def test_missing(self) -> None:
+        """Without one kind of set there is no format."""
+        for sps, pps in ([], WYZE[1:]), (WYZE[:1], []), ([b""], WYZE[1:]):
+            with self.assertRaises(WireError):
+                formats.h264_format(sps, pps)
+
+
+class JpegFormatTests(SynchronousTestCase):
+    def test_format(self) -> None:
+        """A JPEG format is its size."""
+        self.assertEqual(formats.jpeg_format(640, 480), VideoFormat(Codec.JPEG, b"", 640, 480))
