@@ -96,9 +96,7 @@ START = re.compile(
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _LINE_ENDS = re.compile(rb"[\r\n]*")
 _STATUS_LINE = re.compile(r"((?:RTSP|HTTP)/[0-9]\.[0-9])[ \t]+([0-9]{3})(?:[ \t]+(.*))?")
-_REQUEST_LINE = re.compile(
-    r"([A-Za-z][!#$%&'*+.^_`|~0-9A-Za-z-]{0,63})[ \t]+(\S.*?)[ \t]+((?:RTSP|HTTP)/[0-9]\.[0-9])"
-)
+_VERSION = re.compile(r"(?:RTSP|HTTP)/[0-9]\.[0-9]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
 
@@ -304,9 +302,11 @@ def parse_head(head: bytes) -> Message:
     if status_line := _STATUS_LINE.fullmatch(start_line):
         version, status, reason = status_line.groups("")
         return Response(int(status), reason, headers, b"", version)
-    if request_line := _REQUEST_LINE.fullmatch(start_line):
-        method, uri, version = request_line.groups()
-        return Request(method, uri, headers, b"", version)
+    # A URI may hold spaces, so the words are taken off both ends.
+    method, _, rest = start_line.partition(" ")
+    uri, _, version = rest.rpartition(" ")
+    if method[:1].isalpha() and _TOKEN.fullmatch(method) and uri and _VERSION.fullmatch(version):
+        return Request(method, uri.strip(), headers, b"", version)
     shown = redacted(start_line[:60])
     raise WireError(f"no start line: {shown!r}", offset=0, source="RFC 2326 §6.1, §7.1")
 

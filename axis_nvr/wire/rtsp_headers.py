@@ -237,6 +237,10 @@ class RtpInfo:
     timestamp: int | None = None
 
 
+_RTP_INFO_START = re.compile(r"(?:^|,)\s*url\s*=\s*", re.IGNORECASE)
+_RTP_INFO_URL_END = re.compile(r";\s*(?:seq|rtptime|ssrc)\s*=", re.IGNORECASE)
+
+
 def parse_rtp_info(value: str) -> list[RtpInfo]:
     """Read an RTP-Info header; what cannot be read is left out.
 
@@ -245,19 +249,13 @@ def parse_rtp_info(value: str) -> list[RtpInfo]:
 
     Source: RFC 2326 §12.33.
     """
-    entries = re.split(r"(?:^|,)\s*(?=url\s*=)", value, flags=re.IGNORECASE)
     found = []
-    for entry in entries[: MAX_RTP_INFO + 1]:
-        url = re.match(
-            r"url\s*=\s*(\"[^\"]*\"|.*?)\s*(?=;\s*(?:seq|rtptime|ssrc)\s*=|;?\s*$)",
-            entry,
-            re.IGNORECASE,
-        )
-        if url:
-            sequence_number = _rtp_info_number("seq", entry, 16)
-            timestamp = _rtp_info_number("rtptime", entry, 32)
-            found.append(RtpInfo(url[1].strip('"'), sequence_number, timestamp))
-    return found[:MAX_RTP_INFO]
+    for entry in _RTP_INFO_START.split(value)[1 : MAX_RTP_INFO + 1]:
+        url = entry[: next((end.start() for end in _RTP_INFO_URL_END.finditer(entry)), None)]
+        sequence_number = _rtp_info_number("seq", entry, 16)
+        timestamp = _rtp_info_number("rtptime", entry, 32)
+        found.append(RtpInfo(url.rstrip("; \t").strip('"'), sequence_number, timestamp))
+    return found
 
 
 def _rtp_info_number(name: str, entry: str, bits: int) -> int | None:
