@@ -149,6 +149,12 @@ class GopBuffer:
         self._newest = None
         self._tell("interrupted", gap)
 
+    def flush(self) -> None:
+        """Hand on what is open without waiting for its end; what follows goes out as a part."""
+        if self._units:
+            self._close(self._units[-1].utc_us, complete=False)
+        self._floor_us = self._due_us = 0
+
     def subscribe(self, consumer: IGopConsumer, *, units: bool = True) -> None:
         """Hand everything from now on to a consumer too; what came before is in `buffered`.
 
@@ -212,7 +218,7 @@ class GopBuffer:
                 self._close(unit.utc_us)
                 self._open(unit, starts_at_sync=unit.sync and is_video)
             elif not self._units:
-                self._open(unit, starts_at_sync=True)
+                self._open(unit, starts_at_sync=unit.sync and is_video)
         if unit.gap is not None:
             self._add_gap(unit.gap)
         return accepted

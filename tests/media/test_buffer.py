@@ -188,6 +188,18 @@ class GroupingTests(SynchronousTestCase):
         self.buffer.interrupt(OUTAGE)
         self.assertEqual(self.listener.log, ["interrupted: disconnected"])
 
+    def test_what_is_open_can_be_handed_on(self) -> None:
+        """After a flush nothing is open, and the rest of the group follows as a part."""
+        feed(self.buffer, pictures(1.3))
+        self.buffer.flush()
+        self.buffer.flush()
+        self.assertEqual(self.buffer.open_units(), [])
+        feed(self.buffer, [video(1.3), video(1.4), video(2, sync=True)])
+        self.assertEqual(starts(self.listener.gops), [0.0, 1.0, 1.3])
+        self.assertEqual([gop.complete for gop in self.listener.gops], [True, False, True])
+        self.assertEqual([g.starts_at_sync for g in self.listener.gops], [True, True, False])
+        self.assertNotIn("interrupted", str(self.listener.log))
+
     def test_gaps_of_units_are_the_groups(self) -> None:
         """A unit's gap is listed in the group that holds the unit."""
         gap = Gap(START_US, START_US + 100_000, GapReason.PACKETS_LOST, 3)
