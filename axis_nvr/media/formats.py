@@ -9,12 +9,17 @@ repeated set is not parsed again and gives the very same object.
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import lru_cache
 
+from axis_nvr.errors import WireError
 from axis_nvr.media.units import Codec, VideoFormat
 from axis_nvr.wire import nal
 from axis_nvr.wire.avcc import build_avcc, parse_avcc
 from axis_nvr.wire.h264 import parse_sps as parse_h264_sps
+from axis_nvr.wire.h265 import H265Sps, parse_vps
+from axis_nvr.wire.h265 import parse_sps as parse_h265_sps
+from axis_nvr.wire.hvcc import build_hvcc, parse_hvcc
 
 #: Formats of each codec that are remembered.
 FORMAT_CACHE_SIZE = 64
@@ -52,6 +57,53 @@ def h264_format_from_avcc(record: bytes) -> VideoFormat:
     """
     parsed = parse_avcc(record)
     return h264_format(parsed.sps, parsed.pps)
+
+
+def h265_format(vps: Sequence[bytes], sps: Sequence[bytes], pps: Sequence[bytes]) -> VideoFormat:
+    """Make the format of an H.265 track.
+
+    :param vps: video parameter sets as NAL units; none is tolerated, for some cameras leave it
+        out of the SDP and decoders can do without.
+    :param sps: sequence parameter sets as NAL units; the first one tells the size.
+    :param pps: picture parameter sets as NAL units.
+    :returns: a format with an ``hvcC``. The frame rate comes from the SPS, else from the VPS.
+    :raises WireError: SPS or PPS is missing, or cannot be read.
+    """
+    return _h265_format(_distinct(vps), _distinct(sps), _distinct(pps))
+
+
+@lru_cache(maxsize=FORMAT_CACHE_SIZE)
+def _h265_format(
+    vps: tuple[bytes, ...], sps: tuple[bytes, ...], pps: tuple[bytes, ...]
+) -> VideoFormat:
+    record = build_hvcc(vps, sps, pps)
+    first = parse_h265_sps(sps[0])
+    return VideoFormat(
+        Codec.H265,
+        record,
+        first.width,
+        first.height,
+        _h265_frame_rate(first, vps),
+        (*vps, *sps, *pps),
+    )
+
+
+def _h265_frame_rate(sps: H265Sps, vps: tuple[bytes, ...]) -> Fraction | None:
+    if sps.frame_rate is not None or not vps:
+        return sps.frame_rate
+    try:
+        return parse_vps(vps[0]).frame_rate
+    except WireError:
+        return None
+
+
+def h265_format_from_hvcc(record: bytes) -> VideoFormat:
+    """Make the format of an H.265 track from a file's ``hvcC``.
+
+    :raises WireError: the record or its SPS cannot be read, or holds none.
+    """
+    parsed = parse_hvcc(record)
+    return h265_format(parsed.vps, parsed.sps, parsed.pps)
 
 
 @lru_cache(maxsize=FORMAT_CACHE_SIZE)

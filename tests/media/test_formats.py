@@ -50,6 +50,35 @@ class H264FormatTests(SynchronousTestCase):
                 formats.h264_format(sps, pps)
 
 
+class H265FormatTests(SynchronousTestCase):
+    #: A Reolink 811's sprop-vps, -sps and -pps: 3840x2160, no frame rate.
+    VPS, SPS, PPS = nal_units_from_sprop(
+        "QAEMAf//AWAAAAMAAAMAAAMAAAMAlqwJ,"
+        "QgEBAWAAAAMAAAMAAAMAAAMAlqAB4CACHH+KrTuiS7I=,"
+        "RAHAcvCJBAcONkg="
+    )
+
+    def test_format(self) -> None:
+        """The format tells the size and holds the sets in order; repeated it is the same."""
+        made = formats.h265_format([self.VPS], [self.SPS], [self.PPS])
+        self.assertEqual((made.codec, made.width, made.height), (Codec.H265, 3840, 2160))
+        self.assertIsNone(made.frame_rate)
+        self.assertEqual(made.parameter_sets, (self.VPS, self.SPS, self.PPS))
+        self.assertIs(formats.h265_format([self.VPS + b"\0"], [self.SPS], [self.PPS]), made)
+        self.assertIs(formats.h265_format_from_hvcc(made.codec_private), made)
+
+    def test_a_vps_may_be_missing_or_broken(self) -> None:
+        """Without a VPS, or with one that cannot be read, there is a format nevertheless."""
+        for vps in [], [self.VPS[:5]]:
+            self.assertEqual(formats.h265_format(vps, [self.SPS], [self.PPS]).width, 3840)
+
+    def test_missing(self) -> None:
+        """Without SPS or PPS there is none."""
+        for sps, pps in ([], [self.PPS]), ([self.SPS], []):
+            with self.assertRaises(WireError):
+                formats.h265_format([self.VPS], sps, pps)
+
+
 class JpegFormatTests(SynchronousTestCase):
     def test_format(self) -> None:
         """A JPEG format is its size."""
