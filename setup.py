@@ -28,6 +28,6 @@ setup(
     ],
     extras_require={
         "test": ["hypothesis >= 6.130", "mypy >= 1.18", "mypy-zope >= 1.0.14", "ruff >= 0.12"],
-        "docs": ["sphinx >= 8.1", "towncrier >= 24.8"],
+        "docs": ["myst-parser >= 4.0", "sphinx >= 8.2", "towncrier >= 24.8"],
     },
 )

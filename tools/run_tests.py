@@ -1,0 +1,155 @@
+"""Run everything a change must pass, and end with one line: ``N passed, N failed``.
+
+Lint, format, types and documentation count as one test each. The unit tests share the processors;
+the integration tests, which watch the clock and real peers, run one after the other.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON = [sys.executable, "-m"]
+#: Where the last line is kept, for those who cannot see it for what stands behind it.
+SUMMARY_FILE = Path(sys.prefix) / ".summary"
+#: A step that takes longer is ended and has failed, in seconds.
+STEP_TIMEOUT = 420
+#: The last line of trial, and a word with its number in it.
+SUMMARY = re.compile(r"^(?:PASSED|FAILED)(?: \((?P<counts>.*)\))?$", re.MULTILINE)
+COUNT = re.compile(r"(\w+)=(\d+)")
+
+
+class Result(NamedTuple):
+    """What came of a step."""
+
+    passed: int
+    failed: int
+    skipped: int = 0
+
+
+def run(name: str, *command: str) -> tuple[int, str]:
+    """Run a command, show its name, and its output only if it fails."""
+    begin = time.monotonic()
+    say(f"{name} ...", end=" ")
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "", "NO_COLOR": "1"}
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=STEP_TIMEOUT)
+        code = process.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        output, code = process.communicate()[0], -9
+        output += f"\nended after {STEP_TIMEOUT} s\n"
+    say(f"{'ok' if code == 0 else 'FAILED'} ({time.monotonic() - begin:.0f} s)")
+    if code:
+        say(output)
+    return code, output
+
+
+def check(name: str, *command: str) -> Callable[[], Result]:
+    """Make a step that passes or fails as a whole."""
+
+    def step() -> Result:
+        code, _ = run(name, *command)
+        return Result(int(code == 0), int(code != 0))
+
+    return step
+
+
+def trial(name: str, *arguments: str) -> Callable[[], Result]:
+    """Make a step out of many tests."""
+
+    def step() -> Result:
+        code, output = run(name, *PYTHON, "twisted.trial", "--reporter=bwverbose", *arguments)
+        return counts(code, output)
+
+    return step
+
+
+def counts(code: int, output: str) -> Result:
+    """Read trial's summary; without one, or against the exit code, something failed."""
+    summaries = list(SUMMARY.finditer(output))
+    found = dict(COUNT.findall(summaries[-1]["counts"] or "")) if summaries else {}
+    number = {word: int(figure) for word, figure in found.items()}
+    failed = sum(number.get(word, 0) for word in ("failures", "errors", "unexpectedSuccesses"))
+    passed = number.get("successes", 0) + number.get("expectedFailures", 0)
+    if code != 0 or not summaries:
+        failed = max(failed, 1)
+    return Result(passed, failed, number.get("skips", 0))
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Write to the terminal at once."""
+    sys.stdout.write(text + end)
+    sys.stdout.flush()
+
+
+def unit_tests() -> list[str]:
+    """Name every test module or package that talks to no real peer."""
+    names = {path.name.removesuffix(".py") for path in (ROOT / "tests").glob("test_*.py")}
+    names |= {path.parent.name for path in (ROOT / "tests").glob("*/__init__.py")}
+    return [f"tests.{name}" for name in sorted(names - {"integration", "bench"})]
+
+
+def benchmarks() -> list[str]:
+    """Name the modules of benchmarks."""
+    return [f"tests.bench.{path.stem}" for path in sorted((ROOT / "tests/bench").glob("bench_*"))]
+
+
+def steps() -> dict[str, list[Callable[[], Result]]]:
+    """Lay out all steps by kind, in order."""
+    sphinx = ("-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html")
+    return {
+        "lint": [
+            check("ruff check", *PYTHON, "ruff", "check", "--quiet", "."),
+            check("ruff format", *PYTHON, "ruff", "format", "--quiet", "--check", "."),
+        ],
+        "types": [check("mypy", *PYTHON, "mypy")],
+        "docs": [check("docs", sys.executable, *sphinx)],
+        "unit": [trial("unit tests", "--jobs=2", *unit_tests())],
+        "integration": [trial("integration tests", "tests.integration")],
+        "bench": [check(name, *PYTHON, name) for name in benchmarks()],
+    }
+
+
+def main() -> int:
+    """Run the steps asked for; the exit code says whether all passed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=list(steps()), help="this kind of step and no other")
+    parser.add_argument("--bench", action="store_true", help="the benchmarks too")
+    arguments = parser.parse_args()
+    passed = failed = skipped = 0
+    for kind, todo in steps().items():
+        if arguments.only not in (None, kind):
+            continue
+        if kind == "bench" and not (arguments.bench or arguments.only):
+            continue
+        for step in todo:
+            result = step()
+            passed, failed = passed + result.passed, failed + result.failed
+            skipped += result.skipped
+    if skipped:
+        say(f"{skipped} skipped")
+    summary = f"{passed} passed, {failed} failed"
+    SUMMARY_FILE.write_text(summary + "\n", encoding="utf-8")
+    say(summary)
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
