@@ -1,7 +1,7 @@
 """RTSP through HTTP: what is sent on the two connections, and what their answers lead to."""
 
+import contextlib
 from base64 import b64decode
-from contextlib import suppress
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -111,7 +111,7 @@ class DownTests(SynchronousTestCase):
         client = tunnel()
         client.down_request()
         for receive in (client.receive_down, client.receive_up):
-            with suppress(NvrError):
+            with contextlib.suppress(NvrError):
                 receive(start + data)
 
     def test_no_end(self) -> None:
