@@ -1,6 +1,6 @@
 """Authentication headers: challenges as servers send them, and the answers."""
 
-from contextlib import suppress
+import contextlib
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -137,5 +137,5 @@ class FuzzTests(SynchronousTestCase):
         """No header raises anything but `WireError`, and reading challenges raises nothing."""
         challenges = parse_challenges([scheme + noise, (scheme + noise).encode()])
         self.assertLessEqual(len(challenges), authentication.MAX_CHALLENGES)
-        with suppress(WireError):
+        with contextlib.suppress(WireError):
             self.assertIsInstance(parse_authorization(scheme + noise), Authorization)
