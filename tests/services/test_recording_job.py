@@ -1,0 +1,265 @@
+"""A continuous recording: opened, fed, kept going, given up and begun again, ended."""
+
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from axis_nvr.errors import StorageError, StorageErrorKind
+from axis_nvr.media.buffer import GopBuffer
+from axis_nvr.media.gop import Gop
+from axis_nvr.media.units import AccessUnit, Codec, Gap, GapReason, VideoFormat
+from axis_nvr.services.recording_feed import MAX_GOPS_UNDER_WAY, Allowance, RecordingSink
+from axis_nvr.services.recording_job import RecordingJob
+
+VIDEO = VideoFormat(Codec.H264, b"avcC", 640, 360)
+START_US = 1_700_000_000_000_000
+OUTAGE = Gap(START_US, START_US + 1, GapReason.DISCONNECTED)
+
+
+class FakeRecording:
+    """Remembers what it is told; its writes are acknowledged by the test."""
+
+    def __init__(self, recording_id: str) -> None:
+        self.recording_id = recording_id
+        self.gops: list[Gop] = []
+        self.gaps: list[Gap] = []
+        self.acknowledgements: list[Deferred[None]] = []
+        self.closing: Deferred[None] | None = None
+
+    def write(self, gop: Gop) -> Deferred[None]:
+        self.gops.append(gop)
+        self.acknowledgements.append(Deferred())
+        return self.acknowledgements[-1]
+
+    def note_gap(self, gap: Gap) -> None:
+        self.gaps.append(gap)
+
+    def close(self) -> Deferred[None]:
+        self.closing = Deferred()
+        return self.closing
+
+    def acknowledge(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.acknowledgements.pop(0).callback(None)
+
+    @property
+    def seconds(self) -> list[float]:
+        """When the written groups start."""
+        return [(gop.start_us - START_US) / 1e6 for gop in self.gops]
+
+
+def no_disk() -> StorageError:
+    return StorageError(StorageErrorKind.ABSENT, Path("/disk"), "no such folder")
+
+
+class JobTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.buffer = GopBuffer()
+        self.allowance = Allowance()
+        self.opening: list[Deferred[RecordingSink]] = []
+        self.job = RecordingJob("front", self.buffer, self.open, self.clock, self.allowance)
+        self.seconds = 0
+
+    def open(self) -> Deferred[RecordingSink]:
+        self.opening.append(Deferred())
+        return self.opening[-1]
+
+    def opened(self, recording_id: str = "one") -> FakeRecording:
+        """Let the recording open that was asked for last."""
+        recording = FakeRecording(recording_id)
+        self.opening[-1].callback(recording)
+        return recording
+
+    def push(self, gops: int = 1, size: int = 100) -> None:
+        """Close so many groups of one second (the first call opens one more)."""
+        for _ in range(gops):
+            at_us = START_US + self.seconds * 1_000_000
+            self.buffer.push(AccessUnit(0, at_us, 0, True, bytes(size), VIDEO))
+            self.seconds += 1
+
+    def started(self) -> FakeRecording:
+        self.job.start()
+        recording = self.opened()
+        self.push()
+        return recording
+
+    def test_groups_are_written_as_they_close(self) -> None:
+        """Each closed group is written once, in order, and counted when it is durable."""
+        recording = self.started()
+        self.push(2)
+        self.assertEqual(recording.seconds, [0, 1])
+        self.assertEqual(self.job.status.under_way_gops, 2)
+        recording.acknowledge(2)
+        status = self.job.status
+        self.assertEqual((status.state, status.recording_id), ("recording", "one"))
+        self.assertEqual((status.counts.written_gops, status.counts.written_bytes), (2, 200))
+        self.assertEqual(status.counts.last_end_us, START_US + 2_000_000)
+        self.assertEqual((status.under_way_gops, self.allowance.used_bytes), (0, 0))
+
+    def test_what_comes_while_it_opens_is_kept(self) -> None:
+        """Groups that close before the disk has opened the recording are its first ones."""
+        self.job.start()
+        self.push(3)
+        self.buffer.interrupt(OUTAGE)
+        recording = self.opened()
+        self.assertEqual(recording.seconds, [0, 1, 2])
+        self.assertEqual(recording.gaps, [OUTAGE])
+
+    def test_a_reconnect_is_a_gap_in_the_same_recording(self) -> None:
+        """The camera comes and goes; the recording stays one and notes the outage."""
+        recording = self.started()
+        self.buffer.interrupt(OUTAGE)
+        self.push(2)
+        self.assertEqual(recording.gaps, [OUTAGE])
+        self.assertEqual(recording.seconds, [0, 1])
+        self.assertEqual(len(self.opening), 1)
+
+    def test_a_slow_disk_costs_whole_groups_and_is_noted(self) -> None:
+        """Past the bound groups are dropped; once there is room the lost time is one gap."""
+        recording = self.started()
+        with capturedLogs() as events:
+            self.push(MAX_GOPS_UNDER_WAY + 3)
+            self.assertEqual(len(recording.gops), MAX_GOPS_UNDER_WAY)
+            self.assertTrue(self.job.status.is_dropping)
+            recording.acknowledge()
+            self.push()
+        first_lost_us = START_US + MAX_GOPS_UNDER_WAY * 1_000_000
+        (gap,) = recording.gaps
+        expected = Gap(first_lost_us, first_lost_us + 3_000_000, GapReason.SLOW_DISK)
+        self.assertEqual(gap, expected)
+        self.assertEqual(recording.seconds[-1], MAX_GOPS_UNDER_WAY + 3)
+        self.assertEqual(self.job.status.counts.dropped_gops, 3)
+        levels = [event["log_level"] for event in events]
+        self.assertEqual(levels, [LogLevel.critical, LogLevel.info], "said once each")
+
+    def test_a_slow_disk_does_not_stall_another_recording(self) -> None:
+        """Two jobs on a stream: one whose disk sleeps leaves the other alone."""
+        slow = self.started()
+        fast = FakeRecording("two")
+        other = RecordingJob("other", self.buffer, self.open, self.clock, self.allowance)
+        other.start()
+        self.opening[-1].callback(fast)
+        for _ in range(20):
+            self.push()
+            fast.acknowledge()
+        self.assertEqual(len(slow.gops), MAX_GOPS_UNDER_WAY)
+        self.assertEqual(len(fast.gops), 20)
+
+    def test_all_recordings_share_an_allowance(self) -> None:
+        """At the common bound a recording may still have one group under way."""
+        self.allowance.limit_bytes = 150
+        recording = self.started()
+        self.push(3)
+        self.assertEqual(recording.seconds, [0])
+        self.allowance.used_bytes += 1000
+        recording.acknowledge()
+        self.push(2)
+        self.assertEqual(recording.seconds, [0, 3])
+
+    def test_a_part_without_its_beginning_is_dropped_too(self) -> None:
+        """After a dropped first part the parts that follow it are of no use."""
+        recording = self.started()
+        self.push(MAX_GOPS_UNDER_WAY + 1)
+        recording.acknowledge(MAX_GOPS_UNDER_WAY)
+        self.buffer.flush()  # the rest of the open group follows as a part
+        self.buffer.push(AccessUnit(0, START_US + 9_000_000, 0, False, b"P", VIDEO))
+        self.assertEqual(self.job.status.counts.dropped_gops, 1)
+        self.assertEqual(len(recording.gops), MAX_GOPS_UNDER_WAY + 1)
+
+    def test_a_failed_disk_is_tried_again(self) -> None:
+        """The recording is given up, another one is begun after a wait, and the loss is noted."""
+        recording = self.started()
+        self.push(2)
+        recording.acknowledge()
+        recording.acknowledgements.pop().errback(Failure(no_disk()))
+        status = self.job.status
+        self.assertEqual((status.state, status.failures), ("waiting", 1))
+        self.assertIn("/disk: no such folder (absent)", status.last_error)
+        self.assertIsNotNone(recording.closing)
+        self.push(2)
+        self.clock.advance(1.0)
+        self.assertEqual(self.job.status.state, "opening")
+        again = self.opened("two")
+        self.push()
+        (gap,) = again.gaps
+        self.assertEqual((gap.start_us, gap.end_us), (START_US + 1_000_000, START_US + 4_000_000))
+        self.assertEqual(again.seconds, [4])
+        self.assertEqual(self.job.status.recording_id, "two")
+        self.assertEqual(self.allowance.used_bytes, 100)
+        self.flushLoggedErrors()
+
+    def test_waits_double(self) -> None:
+        """A disk that stays away is asked less and less often, at last each minute."""
+        self.job.start()
+        waits = []
+        for _ in range(9):
+            self.opening[-1].errback(Failure(no_disk()))
+            asked = len(self.opening)
+            waited = 0.0
+            while len(self.opening) == asked:
+                self.clock.advance(0.5)
+                waited += 0.5
+            waits.append(waited)
+        self.assertEqual(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60])
+
+    def test_the_last_pictures_are_recorded(self) -> None:
+        """A stop hands on the open group, ends the recording, and is done when that is."""
+        recording = self.started()
+        self.push(1)
+        done = self.job.stop()
+        self.assertEqual(recording.seconds, [0, 1])
+        self.assertNoResult(done)
+        self.assertEqual(self.job.status.state, "closing")
+        assert recording.closing is not None
+        recording.closing.callback(None)
+        self.successResultOf(done)
+        self.assertEqual(self.job.status.state, "idle")
+        self.assertEqual(self.buffer.consumers, ())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_stopped_while_dropping(self) -> None:
+        """What was lost last is noted before the recording ends."""
+        recording = self.started()
+        self.push(MAX_GOPS_UNDER_WAY + 3)
+        self.job.stop()
+        self.assertEqual([gap.reason for gap in recording.gaps], [GapReason.SLOW_DISK])
+
+    def test_stopped_while_opening(self) -> None:
+        """The recording that opens late is ended, with what came meanwhile."""
+        self.job.start()
+        self.push(2)
+        done = self.job.stop()
+        recording = self.opened()
+        self.assertEqual(recording.seconds, [0, 1])
+        assert recording.closing is not None
+        recording.closing.callback(None)
+        self.successResultOf(done)
+
+    def test_stopped_while_a_disk_is_away(self) -> None:
+        """Nothing is waited for, nothing is left behind."""
+        self.job.start()
+        self.opening[-1].errback(Failure(no_disk()))
+        self.successResultOf(self.job.stop())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.successResultOf(self.job.stop())
+
+    def test_stopped_while_opening_fails(self) -> None:
+        """A failure after the stop ends it."""
+        self.job.start()
+        done = self.job.stop()
+        self.opening[-1].errback(Failure(no_disk()))
+        self.successResultOf(done)
+
+    def test_an_end_that_fails_is_an_end(self) -> None:
+        """A recording that cannot be ended well is told in the log, and the stop is done."""
+        recording = self.started()
+        done = self.job.stop()
+        assert recording.closing is not None
+        recording.closing.errback(Failure(no_disk()))
+        self.successResultOf(done)
+        self.assertIn("no such folder", self.job.status.last_error)
