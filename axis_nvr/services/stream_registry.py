@@ -1,0 +1,159 @@
+"""Who uses which stream: one RTSP session for all who want the same of a camera.
+
+Cameras allow few sessions, so two recordings and a viewer that ask for the same device with the
+same effective options share one. The first who asks starts it, the last who goes stops it. For a
+camera given by URL no options are sent, so all its streams with the same tracks are one.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
+from twisted.logger import Logger
+
+from axis_nvr.config import CameraConfig
+from axis_nvr.errors import ConfigError
+from axis_nvr.media.buffer import GopBuffer
+from axis_nvr.media.stream_options import StreamOptions
+
+
+class RunningStream(Protocol):
+    """What the registry asks of a stream."""
+
+    @property
+    def buffer(self) -> GopBuffer:
+        """Where its groups are."""
+
+    def start(self) -> object:
+        """Connect, and come back whenever the connection goes."""
+
+    def stop(self) -> "Deferred[None] | None":
+        """Disconnect; fires when it is done."""
+
+
+StreamType = TypeVar("StreamType", bound=RunningStream)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """What someone wants of a camera.
+
+    :param pre_buffer: groups are held for recordings that begin later.
+    """
+
+    camera: CameraConfig
+    options: StreamOptions
+    pre_buffer: bool
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Equal for requests that one stream serves."""
+        if self.camera.url:
+            tracks = f"audio={self.options.get('audio')}&video={self.options.get('video')}"
+            return self.camera.id, tracks
+        return self.options.stream_key(pre_buffer=self.pre_buffer)
+
+    @property
+    def sent_options(self) -> str:
+        """What the camera is asked for; nothing if it is given by URL."""
+        return "" if self.camera.url else self.options.effective(pre_buffer=self.pre_buffer)
+
+
+@dataclass(slots=True, eq=False)
+class _Shared(Generic[StreamType]):
+    request: StreamRequest
+    stream: StreamType
+    leases: list["StreamLease[StreamType]"] = field(default_factory=list)
+
+
+class StreamLease(Generic[StreamType]):
+    """A share in a running stream.
+
+    :ivar stream: the stream, which others may use too.
+    """
+
+    def __init__(
+        self, stream: StreamType, release: Callable[["StreamLease[StreamType]"], "Deferred[None]"]
+    ) -> None:
+        self.stream = stream
+        self._release = release
+
+    def release(self) -> "Deferred[None]":
+        """Give it back; fires when a stream that nobody else uses has stopped. Once is enough."""
+        return self._release(self)
+
+
+class StreamRegistry(Generic[StreamType]):
+    """Starts, shares and stops streams.
+
+    :param cameras: the cameras that stream options may name.
+    :param make_stream: makes a stream that is not started.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, cameras: Iterable[CameraConfig], make_stream: Callable[[StreamRequest], StreamType]
+    ) -> None:
+        self.cameras = {camera.id: camera for camera in cameras}
+        self._make_stream = make_stream
+        self._shared: dict[tuple[str, str], _Shared[StreamType]] = {}
+
+    def request(self, options: StreamOptions, *, pre_buffer: bool = False) -> StreamRequest:
+        """Say which camera and which stream of it is meant.
+
+        :raises ConfigError: no camera has the id that the options name as device, or they ask for
+            neither pictures nor sound.
+        """
+        camera = self.cameras.get(options.device)
+        if camera is None:
+            known = ", ".join(self.cameras) or "none"
+            raise ConfigError(
+                f"names the device {options.device!r}, which is not among the cameras: {known}"
+            )
+        if not (options.wants_video or options.wants_audio):
+            raise ConfigError("asks for neither video nor audio")
+        return StreamRequest(camera, options, pre_buffer)
+
+    def acquire(self, request: StreamRequest) -> StreamLease[StreamType]:
+        """Take a share in the stream that serves a request; the first one starts it."""
+        shared = self._shared.get(request.key)
+        first = shared is None
+        if shared is None:
+            shared = _Shared(request, self._make_stream(request))
+            self._shared[request.key] = shared
+        lease = StreamLease(shared.stream, self._release)
+        shared.leases.append(lease)
+        if first:
+            shared.stream.start()
+        return lease
+
+    @property
+    def streams(self) -> list[tuple[StreamRequest, StreamType]]:
+        """All running streams, each with the request that it was started for."""
+        return [(shared.request, shared.stream) for shared in self._shared.values()]
+
+    def stop(self) -> "Deferred[list[None]]":
+        """Stop all streams, whoever still has a share; fires when they have stopped."""
+        stopping, self._shared = list(self._shared.values()), {}
+        return gatherResults([self._stop(shared) for shared in stopping])
+
+    def _release(self, lease: StreamLease[StreamType]) -> "Deferred[None]":
+        for key, shared in self._shared.items():
+            if lease in shared.leases:
+                shared.leases.remove(lease)
+                if shared.leases:
+                    return succeed(None)
+                del self._shared[key]
+                return self._stop(shared)
+        return succeed(None)
+
+    def _stop(self, shared: _Shared[StreamType]) -> "Deferred[None]":
+        stopped = maybeDeferred(shared.stream.stop)
+        stopped.addErrback(
+            lambda failure: self.log.failure(
+                "while the stream of {camera} stopped", failure, camera=shared.request.camera.id
+            )
+        )
+        return stopped.addCallback(lambda _: shared.stream.buffer.clear())
