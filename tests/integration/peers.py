@@ -1,0 +1,115 @@
+"""Programs that tests talk to: started with a pipe, stopped by their own process id."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SkipTest
+
+#: Debian's own interpreter: it has GStreamer's bindings, a virtual environment has not.
+SYSTEM_PYTHON = "/usr/bin/python3"
+#: How long a peer has to start, in seconds.
+START_SECONDS = 10.0
+GST_SERVER = Path(__file__).with_name("gst_server.py")
+
+
+class Peer(ProcessProtocol):
+    """A running program that says one line when it is ready and ends when its input does.
+
+    :ivar line: what it said.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.line = ""
+        self.ready: Deferred[str] = Deferred()
+        self.ended: Deferred[None] = Deferred()
+        self._output = b""
+        self._errors = b""
+
+    def outReceived(self, data: bytes) -> None:  # noqa: N802
+        """Wait for the first line."""
+        self._output += data
+        if not self.line and b"\n" in self._output:
+            self.line = self._output.split(b"\n", 1)[0].decode()
+            self.ready.callback(self.line)
+
+    def errReceived(self, data: bytes) -> None:  # noqa: N802
+        """Keep the last of its complaints."""
+        self._errors = (self._errors + data)[-4000:]
+
+    def processEnded(self, reason: Failure) -> None:  # noqa: N802
+        """Tell who waits."""
+        if not self.line:
+            words = f"{self.name}: {self._errors.decode(errors='replace')}"
+            self.ready.errback(RuntimeError(words))
+            self.line = "ended"
+        self.ended.callback(None)
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, from a line ``PORT <number>``."""
+        return int(self.line.split()[1])
+
+    def stop(self) -> Deferred[None]:
+        """End it; fires when it is gone."""
+        if not self.ended.called:
+            assert self.transport is not None
+            self.transport.closeStdin()
+            with contextlib.suppress(ProcessDone):
+                self.transport.signalProcess("KILL")
+        return self.ended
+
+
+async def start_peer(test: Any, reactor: Any, command: Sequence[str]) -> Peer:
+    """Start a program that says one line when it is ready; it is stopped when the test ends."""
+    peer = Peer(command[0])
+    reactor.spawnProcess(peer, command[0], list(command), env=dict(os.environ))
+    test.addCleanup(peer.stop)
+    await peer.ready.addTimeout(START_SECONDS, reactor)
+    return peer
+
+
+async def start_gst_server(
+    test: Any, reactor: Any, *options: str, prefix: Sequence[str] = ()
+) -> Peer:
+    """Start the GStreamer RTSP server; see its ``--help`` for the options.
+
+    :param prefix: a command to run it by, such as ``ip netns exec name``.
+    """
+    require_gstreamer()
+    return await start_peer(test, reactor, [*prefix, SYSTEM_PYTHON, str(GST_SERVER), *options])
+
+
+_HAS_GSTREAMER: list[bool] = []
+
+
+def require_gstreamer() -> None:
+    """Skip the test by name where GStreamer's RTSP server is absent."""
+    if not _HAS_GSTREAMER:
+        probe = "import gi; gi.require_version('GstRtspServer', '1.0')"
+        found = (
+            Path(SYSTEM_PYTHON).exists()
+            and not subprocess.run(
+                [SYSTEM_PYTHON, "-c", probe], check=False, capture_output=True
+            ).returncode
+        )
+        _HAS_GSTREAMER.append(bool(found))
+    if not _HAS_GSTREAMER[0]:
+        raise SkipTest("GStreamer's RTSP server (gir1.2-gst-rtsp-server-1.0) is not installed")
+
+
+def require_program(name: str) -> str:
+    """Return the path of a program, or skip the test by its name."""
+    path = shutil.which(name)
+    if path is None:
+        raise SkipTest(f"{name} is not installed")
+    return path
