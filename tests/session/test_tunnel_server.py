@@ -1,7 +1,7 @@
 """The server's side of RTSP through HTTP, cut at every offset and against our own client."""
 
 import base64
-from contextlib import suppress
+import contextlib
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,5 +84,5 @@ class Base64Tests(SynchronousTestCase):
     @given(st.binary(max_size=40))
     def test_anything(self, data: bytes) -> None:
         """Any bytes are base64 or a `WireError`."""
-        with suppress(WireError):
+        with contextlib.suppress(WireError):
             self.assertLessEqual(len(Base64Stream().feed(data)), len(data))
