@@ -1,0 +1,85 @@
+"""What people want to know about the whole recorder, as plain values; no secret is among them."""
+
+from dataclasses import dataclass
+
+from axis_nvr.media.buffer import BufferStatus
+from axis_nvr.services.recording_job import JobStatus
+from axis_nvr.services.stream_status import StreamStatus
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReport:
+    """A stream and the memory it takes.
+
+    :param address: where the camera is, without account.
+    :param sent_options: what the camera was asked for; empty for a camera given by URL.
+    :param warnings: what of the options will not work well.
+    """
+
+    device: str
+    address: str
+    sent_options: str
+    status: StreamStatus
+    buffer: BufferStatus
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IdleCamera:
+    """A camera that is known and of which nothing is wanted now."""
+
+    device: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingReport:
+    """A continuous recording.
+
+    :param options: as configured.
+    """
+
+    disk: str
+    options: str
+    job: JobStatus
+
+
+@dataclass(frozen=True, slots=True)
+class DiskReport:
+    """A disk.
+
+    :param state: in one word.
+    :param free_bytes: what its file system has left; 0 if unknown, and so `total_bytes`.
+    :param queued: writes that wait for it.
+    :param error: what is wrong, in words; empty: nothing.
+    """
+
+    disk: str
+    folder: str
+    state: str
+    free_bytes: int = 0
+    total_bytes: int = 0
+    queued: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderReport:
+    """The recorder at one moment.
+
+    :param now_us: UTC, microseconds since 1970.
+    :param buffered_bytes: in all pre-buffers together, of at most `buffer_limit_bytes`.
+    :param buffer_drops: groups that left a pre-buffer early because of the common limit.
+    """
+
+    version: str
+    serial: str
+    now_us: int
+    uptime_seconds: float
+    streams: tuple[StreamReport, ...]
+    idle_cameras: tuple[IdleCamera, ...]
+    recordings: tuple[RecordingReport, ...]
+    disks: tuple[DiskReport, ...]
+    buffered_bytes: int
+    buffer_limit_bytes: int
+    buffer_drops: int

@@ -1,0 +1,284 @@
+"""The status page: one HTML document that needs nothing else and refreshes itself.
+
+It is for people who stand before a new recorder, so the first line says whether all is well. All
+text that comes from elsewhere is escaped, and a content security policy forbids everything but the
+page's own style.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from html import escape
+
+from axis_nvr.services.status import (
+    DiskReport,
+    IdleCamera,
+    RecorderReport,
+    RecordingReport,
+    StreamReport,
+)
+from axis_nvr.services.stream_status import StreamState, TrackStatus
+
+#: How often a browser asks again, in seconds.
+REFRESH_SECONDS = 2
+#: A disk with less left than this is told in colour.
+LITTLE_SPACE = 0.05
+
+#: The colour of each state of a stream, a recording and a disk: good, busy, bad or off.
+COLOURS = {
+    StreamState.PLAYING: "good",
+    StreamState.CONNECTING: "busy",
+    StreamState.WAITING: "bad",
+    StreamState.REFUSED: "bad",
+    StreamState.LOCKED_OUT: "bad",
+    StreamState.MISCONFIGURED: "bad",
+    "recording": "good",
+    "opening": "busy",
+    "closing": "busy",
+    "waiting": "bad",
+    "ready": "good",
+    "starting": "busy",
+}
+
+STYLE = """
+:root{color-scheme:light dark;--bg:#f5f6f8;--card:#fff;--ink:#1c2530;--dim:#657080;--line:#e1e5ea;
+--good:#12803c;--busy:#9a6700;--bad:#c6281d;--off:#7a8594;--bar:#3b78c4}
+@media(prefers-color-scheme:dark){:root{--bg:#12161b;--card:#1b2128;--ink:#e6eaef;--dim:#93a0ae;
+--line:#2b333d;--good:#4cc878;--busy:#e0a93b;--bad:#ff7468;--off:#7f8b99;--bar:#5b97e0}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.45 system-ui,sans-serif}
+main{max-width:76rem;margin:0 auto;padding:1.5rem 1.25rem 3rem}
+header{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;align-items:baseline;margin-bottom:1.25rem}
+h1{font-size:1.35rem;margin:0;font-weight:650}
+header .dim:last-child{margin-left:auto}
+.verdict{font-size:1.05rem;font-weight:600;padding:.75rem 1rem;border-radius:.6rem;
+background:var(--card);border:1px solid var(--line);border-left:.4rem solid currentColor}
+.verdict ul{margin:.4rem 0 0;padding-left:1.1rem;font-weight:400;font-size:.95rem;color:var(--ink)}
+h2{font-size:.8rem;letter-spacing:.06em;text-transform:uppercase;color:var(--dim);
+margin:1.75rem 0 .5rem;font-weight:650}
+.table{background:var(--card);border:1px solid var(--line);border-radius:.6rem;overflow-x:auto}
+table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.55rem .9rem;border-top:1px solid var(--line);vertical-align:top}
+thead th{border-top:0;font-size:.8rem;font-weight:600;color:var(--dim);white-space:nowrap}
+.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.dim{color:var(--dim);font-size:.86rem}
+td .dim{display:block}
+code{font:.86rem ui-monospace,monospace;overflow-wrap:anywhere;display:block;min-width:12rem}
+.state{white-space:nowrap;font-weight:600}
+.state::before{content:"";display:inline-block;width:.6rem;height:.6rem;border-radius:50%;
+background:currentColor;margin-right:.45rem}
+.good{color:var(--good)}.busy{color:var(--busy)}.bad{color:var(--bad)}.off{color:var(--off)}
+.bar{width:10rem;height:.5rem;border-radius:.25rem;background:var(--line);overflow:hidden;
+display:block;margin-top:.35rem}
+.bar i{display:block;height:100%;background:var(--bar)}
+.empty{padding:1rem;color:var(--dim)}
+""".replace("\n", "")
+
+#: Nothing but the style in the page itself.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+def status_page(report: RecorderReport) -> str:
+    """Lay out a report as HTML."""
+    problems = list(find_problems(report))
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">'
+        f"<title>axis_nvr{' (!)' if problems else ''}</title><style>{STYLE}</style></head><body>"
+        f"<main>{_header(report)}{_verdict(report, problems)}"
+        f"{_cameras(report)}{_recordings(report.recordings)}{_disks(report.disks)}{_memory(report)}"
+        "</main></body></html>\n"
+    )
+
+
+def find_problems(report: RecorderReport) -> Iterable[str]:
+    """Say in one sentence each what a person should look at."""
+    for stream in report.streams:
+        if COLOURS.get(stream.status.state, "off") == "bad":
+            error = stream.status.last_error
+            yield f"Camera {stream.device}: {error.words if error else stream.status.state}"
+        yield from (f"Camera {stream.device}: {warning}" for warning in stream.warnings)
+    for recording in report.recordings:
+        if recording.job.is_dropping:
+            yield f"Recording {recording.job.name}: pictures are being lost, the disk is too slow"
+        elif recording.job.state == "waiting":
+            yield f"Recording {recording.job.name}: {recording.job.last_error}"
+    for disk in report.disks:
+        if disk.error:
+            yield f"Disk {disk.disk}: {disk.error}"
+        elif disk.total_bytes and disk.free_bytes < LITTLE_SPACE * disk.total_bytes:
+            yield f"Disk {disk.disk}: {_size(disk.free_bytes)} left"
+
+
+def _header(report: RecorderReport) -> str:
+    now = datetime.fromtimestamp(report.now_us / 1e6, UTC)
+    return (
+        f'<header><h1>axis_nvr</h1><span class="dim">version {escape(report.version)}, serial '
+        f'{escape(report.serial)}</span><span class="dim">{now:%Y-%m-%d %H:%M:%S} UTC, up '
+        f"{_duration(report.uptime_seconds)}</span></header>"
+    )
+
+
+def _verdict(report: RecorderReport, problems: list[str]) -> str:
+    if problems:
+        items = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
+        count = "1 thing needs" if len(problems) == 1 else f"{len(problems)} things need"
+        return f'<div class="verdict bad">{count} attention<ul>{items}</ul></div>'
+    running = sum(recording.job.state == "recording" for recording in report.recordings)
+    playing = sum(stream.status.state == StreamState.PLAYING for stream in report.streams)
+    if running == len(report.recordings) and playing == len(report.streams):
+        if not running:
+            return '<div class="verdict off">Nothing to record is configured</div>'
+        return f'<div class="verdict good">Recording: {_count(running, "recording")} of ' + (
+            f"{_count(playing, 'stream')}</div>"
+        )
+    return '<div class="verdict busy">Starting</div>'
+
+
+def _table(title: str, heads: list[str], rows: Iterable[str], empty: str) -> str:
+    body = "".join(rows)
+    if not body:
+        return f'<h2>{title}</h2><div class="table"><div class="empty">{empty}</div></div>'
+    head = "".join(
+        f'<th class="n">{name[1:]}</th>' if name.startswith("#") else f"<th>{name}</th>"
+        for name in heads
+    )
+    return (
+        f'<h2>{title}</h2><div class="table"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cameras(report: RecorderReport) -> str:
+    heads = ["Camera", "State", "Picture and sound", "#Bitrate", "#fps", "#Lost", "#Reconnects"]
+    rows = [_stream_row(stream) for stream in report.streams]
+    rows += [_idle_row(camera) for camera in report.idle_cameras]
+    return _table("Cameras", heads, rows, "No camera is configured.")
+
+
+def _stream_row(report: StreamReport) -> str:
+    status = report.status
+    error = status.last_error
+    told = error.words if error and status.state != StreamState.PLAYING else ""
+    odd = ", ".join(status.warnings)
+    return (
+        f"<tr><td><b>{escape(report.device)}</b>{_dim(report.address)}{_dim(odd)}</td>"
+        f"<td>{_state(status.state)}{_dim(told)}</td>"
+        f"<td>{'<br>'.join(_track(track) for track in status.tracks)}"
+        f"{_dim(status.protocol)}</td>"
+        f'<td class="n">{status.bitrate / 1e6:.2f} Mbit/s</td>'
+        f'<td class="n">{status.fps:.1f}</td><td class="n">{_lost(report)}</td>'
+        f'<td class="n">{status.reconnects}</td></tr>'
+    )
+
+
+def _idle_row(camera: IdleCamera) -> str:
+    return (
+        f"<tr><td><b>{escape(camera.device)}</b>{_dim(camera.address)}</td>"
+        f'<td colspan="6">{_state("not recorded")}</td></tr>'
+    )
+
+
+def _lost(report: StreamReport) -> str:
+    lost, received = report.status.packets_lost, report.status.packets_received
+    if not lost:
+        return "0"
+    return f"{lost:,}{_dim(f'{100 * lost / (lost + received):.2g} %')}"
+
+
+def _track(track: TrackStatus) -> str:
+    words = [{"h264": "H.264", "h265": "H.265"}.get(track.codec, track.codec.upper()) or track.kind]
+    if track.width:
+        words.append(f"{track.width}×{track.height}")
+    if track.sample_rate:
+        words.append(f"{track.sample_rate / 1000:g} kHz, {_count(track.channels, 'channel')}")
+    return escape(" ".join(words))
+
+
+def _recordings(recordings: Iterable[RecordingReport]) -> str:
+    heads = ["Recording", "State", "Disk", "#Written", "#GOPs", "#Gaps", "#Lost GOPs"]
+    return _table(
+        "Recordings", heads, map(_recording_row, recordings), "No recording is configured."
+    )
+
+
+def _recording_row(report: RecordingReport) -> str:
+    job = report.job
+    state = "losing pictures" if job.is_dropping else job.state
+    error = job.last_error if job.state != "recording" else ""
+    return (
+        f"<tr><td><b>{escape(job.name)}</b>{_dim(report.options)}"
+        f"{_dim(job.recording_id)}</td>"
+        f"<td>{_state(state, 'bad' if job.is_dropping else '')}{_dim(error)}</td>"
+        f"<td>{escape(report.disk)}</td>"
+        f'<td class="n">{_size(job.counts.written_bytes)}</td>'
+        f'<td class="n">{job.counts.written_gops:,}</td><td class="n">{job.counts.gaps}</td>'
+        f'<td class="n">{job.counts.dropped_gops}</td></tr>'
+    )
+
+
+def _disks(disks: Iterable[DiskReport]) -> str:
+    heads = ["Disk", "State", "Folder", "Space", "#Waiting writes"]
+    return _table("Disks", heads, map(_disk_row, disks), "No disk is configured.")
+
+
+def _disk_row(disk: DiskReport) -> str:
+    space = "unknown"
+    if disk.total_bytes:
+        used = 100 * (1 - disk.free_bytes / disk.total_bytes)
+        space = f"{_size(disk.free_bytes)} of {_size(disk.total_bytes)} free" + (
+            f'<span class="bar"><i style="width:{used:.0f}%"></i></span>'
+        )
+    return (
+        f"<tr><td><b>{escape(disk.disk)}</b></td>"
+        f"<td>{_state(disk.state, 'bad' if disk.error else '')}{_dim(disk.error)}</td>"
+        f'<td><code>{escape(disk.folder)}</code></td><td>{space}</td><td class="n">{disk.queued}'
+        "</td></tr>"
+    )
+
+
+def _memory(report: RecorderReport) -> str:
+    dropped = report.buffer_drops + sum(
+        stream.buffer.dropped_at_stream_limit for stream in report.streams
+    )
+    open_bytes = sum(stream.buffer.open_bytes for stream in report.streams)
+    return (
+        '<h2>Memory</h2><div class="table"><table><tbody><tr><td>Pre-buffers'
+        f'<span class="dim">{_size(report.buffered_bytes)} of at most '
+        f"{_size(report.buffer_limit_bytes)}</span></td><td>Groups that grow"
+        f'<span class="dim">{_size(open_bytes)}</span></td><td>Dropped from pre-buffers at a '
+        f'limit<span class="dim">{_count(dropped, "group")}</span></td></tr></tbody></table></div>'
+    )
+
+
+def _state(words: str, colour: str = "") -> str:
+    colour = colour or COLOURS.get(words, "off")
+    return f'<span class="state {colour}">{escape(words)}</span>'
+
+
+def _dim(words: str) -> str:
+    return f'<span class="dim">{escape(words)}</span>' if words else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _size(size_bytes: float) -> str:
+    """Write a size in the unit that suits it, as disks are sold: powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.1f} TB"
+
+
+def _duration(seconds: float) -> str:
+    whole = int(seconds)
+    days, hours, minutes = whole // 86_400, whole // 3600 % 24, whole // 60 % 60
+    if days:
+        return f"{_count(days, 'day')} {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s"

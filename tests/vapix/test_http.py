@@ -1,0 +1,132 @@
+"""The HTTP server: alive, readable by people and by programs, safe to look at."""
+
+import json
+from html.parser import HTMLParser
+from typing import Any
+
+from treq.testing import StubTreq
+from twisted.trial.unittest import SynchronousTestCase
+
+from axis_nvr.services.status import RecorderReport
+from axis_nvr.vapix.http import HttpApi
+from axis_nvr.vapix.status_page import find_problems, status_page
+from tests.vapix.reports import ILL, NOTHING, STARTING, WELL
+
+
+class Text(HTMLParser):
+    """The words of a page and the names of its elements."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.elements: list[str] = []
+        self.links: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"{tag} is closed out of order"
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+class HttpTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.report = WELL
+        self.client: Any = StubTreq(HttpApi(self.current).resource())
+
+    def current(self) -> RecorderReport:
+        return self.report
+
+    def get(self, path: str, method: str = "GET") -> tuple[int, dict[str, str], str]:
+        response = self.successResultOf(self.client.request(method, f"http://nvr{path}"))
+        body = self.successResultOf(self.client.content(response))
+        headers = {
+            name.decode().lower(): values[0].decode()
+            for name, values in response.headers.getAllRawHeaders()
+        }
+        return response.code, headers, body.decode()
+
+    def test_health(self) -> None:
+        """A recorder that answers says so, in three bytes."""
+        code, headers, body = self.get("/healthz")
+        self.assertEqual((code, body), (200, "ok\n"))
+        self.assertTrue(headers["content-type"].startswith("text/plain"))
+
+    def test_the_page(self) -> None:
+        """People see cameras, state, bitrate, frame rate, losses, reconnects, recordings, disks."""
+        code, headers, body = self.get("/")
+        self.assertEqual(code, 200)
+        self.assertEqual(headers["content-type"], "text/html; charset=utf-8")
+        text = Text(body).text
+        for words in (
+            "Recording: 2 recordings of 2 streams",
+            "front", "192.168.0.90", "playing", "H.264 1920×1080", "AAC 48 kHz, 2 channels",
+            "4.12 Mbit/s", "25.0", "12", "0.0024 %", "gate", "not recorded",
+            "20260101_000000_A1B2_ACCC8E012345", "3.5 GB", "5,120",
+            "HDD_DISK", "1.2 TB of 4.0 TB free", "1 day 2 h", "2026-01-01 00:00:00 UTC",
+        ):  # fmt: skip
+            self.assertIn(words, text)
+
+    def test_the_document(self) -> None:
+        """Programs get the same as JSON."""
+        code, headers, body = self.get("/status.json")
+        self.assertEqual((code, headers["content-type"]), (200, "application/json"))
+        document = json.loads(body)
+        self.assertEqual(document["streams"][0]["status"]["state"], "playing")
+        self.assertEqual(document["disks"][0]["disk"], "HDD_DISK")
+
+    def test_nothing_else_is_loaded_or_kept(self) -> None:
+        """No answer is cached, sniffed or framed; a page may use its own style and nothing else."""
+        for path in ("/", "/healthz", "/status.json"):
+            headers = self.get(path)[1]
+            self.assertEqual(headers["cache-control"], "no-store")
+            self.assertEqual(headers["x-content-type-options"], "nosniff")
+            self.assertIn("default-src 'none'", headers["content-security-policy"])
+            self.assertIn("frame-ancestors 'none'", headers["content-security-policy"])
+        self.assertEqual(Text(self.get("/")[2]).links, [])
+
+    def test_other_paths_and_methods(self) -> None:
+        """What is not there is not found, and nothing can be changed."""
+        self.assertEqual(self.get("/axis-cgi/param.cgi")[0], 404)
+        self.assertEqual(self.get("/", "POST")[0], 405)
+        self.assertEqual(self.get("/", "HEAD")[::2], (200, ""))
+
+
+class PageTests(SynchronousTestCase):
+    def test_what_comes_from_elsewhere_is_escaped(self) -> None:
+        """Ids, options and errors show as text, whatever is in them."""
+        page = Text(status_page(ILL))
+        self.assertNotIn("script", page.elements)
+        self.assertIn("<script>alert('x')</script>&\"", page.text)
+        self.assertEqual(page.open, [], "every element is closed")
+
+    def test_the_first_line_says_what_is_wrong(self) -> None:
+        """Each thing that needs a person is one sentence at the top."""
+        problems = list(find_problems(ILL))
+        self.assertEqual(len(problems), 6)
+        for words in ("401 Unauthorized", "videozgopmode", "no space left", "40.0 GB left"):
+            self.assertTrue(any(words in problem for problem in problems), words)
+        self.assertIn("6 things need attention", Text(status_page(ILL)).text)
+
+    def test_a_recorder_with_nothing_to_do(self) -> None:
+        """An empty configuration is shown as such, not as a fault."""
+        text = Text(status_page(NOTHING)).text
+        self.assertIn("Nothing to record is configured", text)
+        self.assertIn("No camera is configured.", text)
+
+    def test_a_recorder_that_starts(self) -> None:
+        """Between nothing and recording it is starting."""
+        self.assertIn("Starting", Text(status_page(STARTING)).text)
