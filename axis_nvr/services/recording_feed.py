@@ -95,6 +95,7 @@ class RecordingFeed:
         self._under_way = 0
         self._dropping = False
         self._missing: Gap | None = None
+        self._outage: Gap | None = None
 
     @property
     def under_way(self) -> int:
@@ -113,7 +114,9 @@ class RecordingFeed:
     def attach(self, recording: RecordingSink) -> None:
         """Write to a recording from now on, what was kept first."""
         self._recording, self._patient = recording, False
-        self.note_missing()  # what was lost while there was no recording
+        if self._missing is not None:  # what was lost while there was no recording
+            self._note(recording, self._missing)
+            self._missing = None
         while self._queue and self._recording is recording:
             entry = self._queue.popleft()
             if isinstance(entry, Gop):
@@ -122,7 +125,9 @@ class RecordingFeed:
                 self._note(recording, entry)
 
     def note_missing(self) -> None:
-        """Note in the recording what was dropped, if anything was and is not noted yet."""
+        """Note in the recording what is missing and not noted yet: dropped, or not come."""
+        if self._outage is not None:
+            self._end_outage(self._outage.end_us)
         if self._missing is not None and self._recording is not None:
             self._note(self._recording, self._missing)
             self._missing = None
@@ -144,6 +149,7 @@ class RecordingFeed:
 
     def gop_closed(self, gop: Gop) -> None:
         """Write a group, keep it for the recording that opens, or drop it."""
+        self._end_outage(gop.start_us)
         follows_a_lost_one = self._dropping and not gop.starts_at_sync
         nowhere_to_go = self._recording is None and not self._patient
         if follows_a_lost_one or nowhere_to_go or self._is_full(gop.size_bytes):
@@ -159,13 +165,20 @@ class RecordingFeed:
                 self._take(self._recording, gop)
 
     def interrupted(self, gap: Gap) -> None:
-        """Note that the camera was away."""
-        if self._recording is not None:
-            self._note(self._recording, gap)
-        elif len(self._queue) < 2 * MAX_GOPS_UNDER_WAY:
-            self._queue.append(gap)
+        """Remember that the camera is away; how long is known when it is back."""
+        self._outage = gap if self._outage is None else replace(self._outage, end_us=gap.end_us)
 
     # Below: one group or gap.
+
+    def _end_outage(self, back_us: int) -> None:
+        if self._outage is None:
+            return
+        gap = replace(self._outage, end_us=max(self._outage.end_us, back_us))
+        self._outage = None
+        if self._recording is not None:
+            self._note(self._recording, gap)
+        elif self._patient:
+            self._queue.append(gap)
 
     def _is_full(self, size_bytes: int) -> bool:
         if self._under_way == 0:

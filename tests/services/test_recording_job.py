@@ -1,5 +1,6 @@
 """A continuous recording: opened, fed, kept going, given up and begun again, ended."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -104,20 +105,31 @@ class JobTests(SynchronousTestCase):
     def test_what_comes_while_it_opens_is_kept(self) -> None:
         """Groups that close before the disk has opened the recording are its first ones."""
         self.job.start()
-        self.push(3)
+        self.push(1)
         self.buffer.interrupt(OUTAGE)
+        self.push(3)
         recording = self.opened()
         self.assertEqual(recording.seconds, [0, 1, 2])
-        self.assertEqual(recording.gaps, [OUTAGE])
+        self.assertEqual([gap.reason for gap in recording.gaps], [GapReason.DISCONNECTED])
 
     def test_a_reconnect_is_a_gap_in_the_same_recording(self) -> None:
-        """The camera comes and goes; the recording stays one and notes the outage."""
+        """The camera comes and goes; the recording stays one and notes the whole outage."""
         recording = self.started()
         self.buffer.interrupt(OUTAGE)
+        self.buffer.interrupt(OUTAGE)
+        self.assertEqual(recording.gaps, [], "how long it is, is not known yet")
+        self.seconds = 30
         self.push(2)
-        self.assertEqual(recording.gaps, [OUTAGE])
-        self.assertEqual(recording.seconds, [0, 1])
+        self.assertEqual(recording.gaps, [replace(OUTAGE, end_us=START_US + 30_000_000)])
+        self.assertEqual(recording.seconds, [0, 30])
         self.assertEqual(len(self.opening), 1)
+
+    def test_an_outage_that_does_not_end_is_noted_at_the_end(self) -> None:
+        """A recording that ends while the camera is away says so."""
+        recording = self.started()
+        self.buffer.interrupt(OUTAGE)
+        self.job.stop()
+        self.assertEqual(recording.gaps, [OUTAGE])
 
     def test_a_slow_disk_costs_whole_groups_and_is_noted(self) -> None:
         """Past the bound groups are dropped; once there is room the lost time is one gap."""
