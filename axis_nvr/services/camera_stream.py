@@ -1,0 +1,377 @@
+"""One stream of a camera, kept going: connected, played, and connected again when it goes.
+
+Theory of operation. A `CameraStream` opens a session with its camera and hands the units that come
+to a `GopBuffer`, where recordings and viewers take them. Nobody above needs to know that the camera
+went: the buffer is interrupted with a gap, and goes on when the camera is back::
+
+    idle ──start──► connecting ──opened──► playing ──stop──► stopping ──gone──► idle
+                      ▲   │                   │                 │▲
+                      │   ├──failed───────────┤             start▼ stop
+                      │   ├──refused──────────┤             restarting ──gone──► connecting
+                      │   ├──locked_out───────┤
+                      │   └──misconfigured────┤
+                      │                       ▼
+                      └──retry── waiting, refused, locked_out; misconfigured has no retry
+
+Another configuration (`CameraStream.reconfigure`) is tried at once by a stream that waits, and used
+by one that plays the next time it connects.
+
+How long is waited is decided by `axis_nvr.services.backoff`, what kind of failure an exception is
+by `axis_nvr.services.stream_errors`, and whether a stream that plays is alive by
+`axis_nvr.services.liveness`.
+"""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from axis_nvr.media.buffer import GopBuffer
+from axis_nvr.media.units import AccessUnit, Format, Gap, GapReason, VideoFormat
+from axis_nvr.protocols.rtsp_client import MediaMissing
+from axis_nvr.services.backoff import STABLE_SECONDS, Backoff
+from axis_nvr.services.liveness import Liveness
+from axis_nvr.services.stream_errors import ErrorKind, StreamError, kind_of, words_of
+from axis_nvr.services.stream_machine import StreamInputs, StreamMachine
+from axis_nvr.services.stream_plan import ICameraSession, SessionOpener, StreamPlan
+from axis_nvr.services.stream_status import StreamState, StreamStatus, describe_track
+from axis_nvr.session.rtp_receiver import ReceptionStatistics
+
+#: How often a stream that plays is looked at, in seconds: rates, and whether it is alive.
+LOOK_SECONDS = 2.0
+#: The same failure again is logged only so often, in seconds.
+REPEAT_LOG_SECONDS = 600.0
+#: What needs a person is an error in the log, what mends itself a warning.
+NEEDS_A_PERSON = frozenset(
+    {ErrorKind.CONFIGURATION, ErrorKind.AUTHENTICATION, ErrorKind.REFUSED, ErrorKind.TLS}
+)
+
+
+@dataclass(slots=True)
+class _Totals:
+    """Counts of the sessions that are over."""
+
+    received: int = 0
+    lost: int = 0
+    reordered: int = 0
+
+    def plus(self, statistics: Mapping[int, ReceptionStatistics]) -> "_Totals":
+        """Add the counts of a session."""
+        return _Totals(
+            self.received + sum(s.received for s in statistics.values()),
+            self.lost + sum(s.lost for s in statistics.values()),
+            self.reordered + sum(s.reordered for s in statistics.values()),
+        )
+
+
+class CameraStream:
+    """Keeps one stream of a camera going.
+
+    :param plan: what is wanted.
+    :param buffer: where the units go.
+    :param open_session: connects.
+    :param clock: the reactor.
+    :param utc: the time of day, in seconds since 1970.
+    :param jitter: gives numbers from 0 to 1.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        plan: StreamPlan,
+        buffer: GopBuffer,
+        open_session: SessionOpener,
+        clock: Any,
+        *,
+        utc: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.plan = plan
+        self.buffer = buffer
+        self._open_session = open_session
+        self._clock = clock
+        self._utc = utc
+        self._backoff = Backoff(jitter)
+        self._inputs: StreamInputs = StreamMachine(self)
+        self._state = StreamState.IDLE
+        self._since_us = self._utc_us()
+        self._attempt: Deferred[ICameraSession] | None = None
+        self._session: ICameraSession | None = None
+        self._token = object()  # of the attempt or session whose words count
+        self._timer: IDelayedCall | None = None
+        self._retry_us: int | None = None
+        self._stopped: list[Deferred[None]] = []
+        self._urgent = False
+        self._last_error: StreamError | None = None
+        self._logged: tuple[ErrorKind, str, float] | None = None
+        self._totals = _Totals()
+        self._plays = 0
+        self._forget_session()
+
+    def _forget_session(self) -> None:
+        """Begin to count and to watch anew."""
+        self._liveness: Liveness | None = None
+        self._played_since = self._looked_at = 0.0
+        self._bytes = self._pictures = self._bitrate = 0
+        self._fps = 0.0
+        self._last_utc_us: int | None = None
+        self._formats: dict[int, Format] = {}
+
+    def start(self) -> None:
+        """Connect, and come back whenever the camera goes."""
+        self._inputs.start()
+
+    def stop(self) -> "Deferred[None]":
+        """End the session and do not come back.
+
+        :returns: fires when the connection is gone; never fails. Cancelling does nothing.
+        """
+        done: Deferred[None] = Deferred(lambda _: None)
+        self._stopped.append(done)
+        self._inputs.stop()
+        return done
+
+    def reconfigure(self, plan: StreamPlan) -> None:
+        """Use another plan from the next connection on; who waits for one connects now."""
+        self.plan = plan
+        self._inputs.reconfigure()
+
+    def set_urgent(self, urgent: bool) -> None:
+        """Have pictures when they come, for someone who watches, or on ticks."""
+        self._urgent = urgent
+        if self._session is not None:
+            self._session.set_urgent(urgent)
+
+    @property
+    def status(self) -> StreamStatus:
+        """The stream as it is now."""
+        session, totals = self._session, self._totals
+        if session is not None:
+            totals = totals.plus(session.statistics)
+        tracks = session.tracks if session is not None else ()
+        return StreamStatus(
+            device=self.plan.device,
+            protocol=self.plan.address.protocol,
+            state=self._state,
+            since_us=self._since_us,
+            bitrate=self._bitrate,
+            fps=self._fps,
+            packets_received=totals.received,
+            packets_lost=totals.lost,
+            packets_reordered=totals.reordered,
+            reconnects=max(0, self._plays - 1),
+            last_error=self._last_error,
+            retry_us=self._retry_us,
+            warnings=self._warnings(),
+            tracks=tuple(
+                describe_track(t.index, t.kind, self._formats.get(t.index)) for t in tracks
+            ),
+            clock_offset_us=session.clock_offset_us if session is not None else None,
+        )
+
+    def _warnings(self) -> tuple[str, ...]:
+        if self._session is None or self._liveness is None:
+            return ()
+        silent = self._liveness.silent(self._clock.seconds())
+        return (*self._session.warnings, *(f"no {kind} comes" for kind in silent))
+
+    # What comes from below.
+
+    def _unit_received(self, unit: AccessUnit) -> None:
+        """Hand a unit on; this runs for each picture."""
+        self._bytes += len(unit.data)
+        self._last_utc_us = unit.utc_us
+        form = unit.format
+        if isinstance(form, VideoFormat):
+            self._pictures += 1
+        if self._formats.get(unit.track) is not form:
+            self._formats[unit.track] = form
+        self.buffer.push(unit)
+
+    def _look(self) -> None:
+        """Look whether the session is alive, and count what it brings."""
+        session, liveness = self._session, self._liveness
+        assert session is not None
+        assert liveness is not None
+        now = self._clock.seconds()
+        elapsed = max(now - self._looked_at, 1e-3)
+        self._bitrate, self._fps = round(8 * self._bytes / elapsed), self._pictures / elapsed
+        self._bytes, self._pictures, self._looked_at = 0, 0, now
+        if self._formats and now - self._played_since >= STABLE_SECONDS:
+            self._backoff.succeeded()
+        packets = {index: s.received for index, s in session.statistics.items()}
+        self._timer = self._clock.callLater(LOOK_SECONDS, self._look)
+        if (silence := liveness.look(packets, now)) is not None:
+            session.abort(Failure(MediaMissing(silence)))
+
+    # What the states do: see `axis_nvr.services.stream_machine.StreamActions`.
+
+    def _enter(self, state: StreamState) -> None:
+        self._state = state
+        self._since_us = self._utc_us()
+
+    def _utc_us(self) -> int:
+        return int(self._utc() * 1e6)
+
+    def connect(self) -> None:
+        """Open a session."""
+        self._cancel_timer()
+        self._enter(StreamState.CONNECTING)
+        self._forget_session()
+        token = self._token = object()
+
+        def lost(reason: Failure) -> None:
+            if token is self._token:
+                self._report(reason)
+
+        def opened(session: ICameraSession) -> None:
+            if token is self._token:
+                self._attempt = None
+                self._inputs.opened(session)
+            else:  # another attempt took its place
+                session.close()
+
+        def failed(reason: Failure) -> None:
+            if token is not self._token:
+                return
+            self._attempt = None
+            if self._state is StreamState.STOPPING:
+                self._inputs.gone()
+            else:
+                self._report(reason)
+
+        attempt = maybeDeferred(self._open_session, self.plan, self._unit_received, lost)
+        self._attempt = attempt
+        attempt.addCallbacks(opened, failed)
+        attempt.addErrback(self._surprised)
+
+    def _surprised(self, reason: Failure) -> None:
+        """Take what was raised by ourselves, while an attempt was dealt with: the last frame."""
+        self._report(reason)
+
+    def play(self, session: ICameraSession) -> None:
+        """Watch a session that plays."""
+        self._enter(StreamState.PLAYING)
+        self._session = session
+        self._plays += 1
+        self._played_since = self._looked_at = self._clock.seconds()
+        self._liveness = Liveness({t.index: t.kind for t in session.tracks}, self._played_since)
+        self._timer = self._clock.callLater(LOOK_SECONDS, self._look)
+        session.set_urgent(self._urgent)
+        self._logged = None
+        self.log.info(
+            "{camera}: plays {tracks} by {protocol}",
+            camera=self.plan.device,
+            tracks=", ".join(f"{t.kind} {t.codec or t.encoding_name}" for t in session.tracks),
+            protocol=self.plan.address.protocol,
+        )
+
+    def _report(self, reason: Failure) -> None:
+        """Say of a failure what kind it is, and so what comes of it."""
+        problem = reason.value
+        assert problem is not None
+        error = StreamError(kind_of(problem), words_of(problem), self._utc_us())
+        if error.kind is ErrorKind.INTERNAL:
+            self.log.failure("{camera}: while streaming", reason, camera=self.plan.device)
+        react = {
+            ErrorKind.REFUSED: self._inputs.refused,
+            ErrorKind.AUTHENTICATION: self._inputs.locked_out,
+            ErrorKind.CONFIGURATION: self._inputs.misconfigured,
+        }.get(error.kind, self._inputs.failed)
+        react(error)
+
+    def wait(self, state: StreamState, error: StreamError) -> None:
+        """Interrupt the buffer and try again later."""
+        brought_media = bool(self._formats)
+        self._drop_session(error.words)
+        self._enter(state)
+        self._last_error = error
+        delay = self._backoff.next_delay(error.kind, brought_media)
+        if delay is not None:
+            self._retry_us = self._utc_us() + int(delay * 1e6)
+            self._timer = self._clock.callLater(delay, self._inputs.retry)
+        self._tell(error, delay)
+
+    def _drop_session(self, words: str) -> None:
+        """Forget the session and tell the consumers that the stream is interrupted."""
+        self._cancel_timer()
+        session, self._session = self._session, None
+        if session is not None:
+            self._token = object()
+            self._totals = self._totals.plus(session.statistics)
+        if self._last_utc_us is not None:
+            start_us, now_us = self._last_utc_us, self._utc_us()
+            gap = Gap(start_us, max(start_us, now_us), GapReason.DISCONNECTED, detail=words)
+            self._last_utc_us = None
+            self.buffer.interrupt(gap)
+
+    def _tell(self, error: StreamError, delay: float | None) -> None:
+        """Log a failure; the same one again is logged now and then."""
+        now = self._clock.seconds()
+        if (
+            self._logged is not None
+            and self._logged[:2] == (error.kind, error.words)
+            and now - self._logged[2] < REPEAT_LOG_SECONDS
+        ):
+            return
+        self._logged = (error.kind, error.words, now)
+        tell = self.log.error if error.kind in NEEDS_A_PERSON else self.log.warn
+        tell(
+            "{camera}: {kind}: {words}; {outlook}",
+            camera=self.plan.device,
+            kind=error.kind,
+            words=error.words,
+            outlook="not tried again" if delay is None else f"tried again in {delay:.1f} s",
+        )
+
+    def connect_anew(self) -> None:
+        """Give up an attempt that still uses the plan before, and begin another."""
+        attempt, self._attempt = self._attempt, None
+        self._token = object()
+        if attempt is not None:
+            attempt.cancel()
+        self.connect()
+
+    def start_over(self) -> None:
+        """Connect after all, once what was to be stopped has stopped."""
+        self._answer_stops()
+        self.connect()
+
+    def end(self) -> None:
+        """End what there is: an attempt or a session."""
+        self._enter(StreamState.STOPPING)
+        session, attempt = self._session, self._attempt
+        self._drop_session("stopped")
+        if session is not None:
+            session.close().addCallback(lambda _: self._inputs.gone())
+        elif attempt is not None:
+            attempt.cancel()
+
+    def end_late(self, session: ICameraSession) -> None:
+        """End a session that opened after the stop."""
+        session.close().addCallback(lambda _: self._inputs.gone())
+
+    def rest(self) -> None:
+        """Be idle, and tell those who wait for it."""
+        self._cancel_timer()
+        self._enter(StreamState.IDLE)
+        self._answer_stops()
+
+    def _answer_stops(self) -> None:
+        """Tell those who wait for the end."""
+        waiting, self._stopped = self._stopped, []
+        for done in waiting:
+            if not done.called:
+                done.callback(None)
+
+    def _cancel_timer(self) -> None:
+        timer, self._timer, self._retry_us = self._timer, None, None
+        if timer is not None and timer.active():
+            timer.cancel()
