@@ -17,6 +17,7 @@ then finds none. The writer sends exactly the lines above, in the order of RFC 8
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from axis_nvr.errors import WireError
@@ -111,11 +112,16 @@ class MediaDescription:
         return parameters
 
     def _values_for(self, name: str, payload_type: int) -> Iterator[str]:
-        for key, value in self.attributes:
-            if key == name and value is not None:
-                number, _, rest = value.strip().partition(" ")
-                if _number(number) == payload_type:
-                    yield rest.strip()
+        """What the attributes of a name say of a payload type.
+
+        Where the section has one payload type only and none of them is about it, all are: HIK
+        Media Server sends ``fmtp:97`` for its 104, others no number at all.
+        """
+        found = [item for item in self.attributes if item[0] == name and item[1]]
+        own = [item for item in found if _subject(item) == payload_type]
+        for _, value in own or (found if len(self.payload_types) == 1 else []):
+            number, _, rest = (value or "").strip().partition(" ")
+            yield rest.strip() if _number(number) is not None else number + rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +174,7 @@ def parse_session(text: bytes) -> SessionDescription:
     if not lines:
         raise WireError("no SDP", offset=0, source="RFC 8866 §5")
     starts = [index for index, (letter, _) in enumerate(lines) if letter == "m"]
-    ends = [*starts[1:], len(lines)]
-    sections = [lines[start:end] for start, end in zip(starts, ends, strict=True)]
+    sections = [lines[start:end] for start, end in pairwise([*starts, len(lines)])]
     media = [_parse_media(section) for section in sections[:MAX_SDP_MEDIA]]
     head = lines[: starts[0]] if starts else lines
     return SessionDescription(
