@@ -10,18 +10,20 @@ become the UTC of every unit. The rules:
 3. Reports that are a little off show drift. A line through the last of them gives rate and
    offset; the timeline turns towards it smoothly, and time never runs backwards.
 4. A report that is further off is a step: the timeline moves at once, and says so by a gap.
-5. A timestamp that leaps is not believed at once. Its unit gets the time that has passed; if the
+5. A clock that runs at quite another pace than declared (25 fps stamped, 21 delivered) is
+   measured, and from then on its ticks are taken for what they are.
+6. A timestamp that leaps is not believed at once. Its unit gets the time that has passed; if the
    next one goes on from it, the timestamps have begun anew there, and if it goes on from where
-   they were, nothing is changed. Either way a gap says so.
+   they were, nothing is changed. A gap says so, if one has not just said so.
 
 Steps of the camera's clock, and whether it is believed at all, are decided for all tracks of a
 session together: `axis_nvr.session.session_clock`.
 """
 
 from collections import deque
-from collections.abc import Sequence
 
 from axis_nvr.media.units import Gap, GapReason
+from axis_nvr.session.media_clock import MediaClock
 from axis_nvr.session.sequence import timestamp_difference
 from axis_nvr.session.session_clock import MAX_DRIFT_STEP_US, SessionClock
 
@@ -38,18 +40,11 @@ MAX_REPORT_DISTANCE_SECONDS = 60.0
 #: Reports that the rate is taken from.
 FITTED_REPORTS = 8
 
-#: The media clock may be off by this much against the camera's wall clock, in parts per million.
-MAX_DRIFT_PPM = 10_000.0
-
 #: How much more than its rate the timeline turns to make up for an error, in parts per million.
 SLEW_PPM = 5_000.0
 
 #: The same for the first report, when what is made up for is the way through the network.
 FIRST_SLEW_PPM = 100_000.0
-
-#: (Noise of one report / usual drift)², in s²: 1 ms and 200 ppm. Few reports in a short time say
-#: little about the rate, and by this much less.
-RATE_CAUTION = 25.0
 
 #: A timestamp that goes back farther than this has leapt; less is the order of B-frames. Seconds.
 MAX_TIMESTAMP_BACK_SECONDS = 1.0
@@ -59,6 +54,10 @@ MAX_TIMESTAMP_LEAD_SECONDS = 10.0
 
 #: A leap takes as long as the last frame did, unless arrivals show a pause of this many seconds.
 MIN_PAUSE_SECONDS = 1.0
+
+#: Timestamps that leap and return are told once in this many seconds: Intelbras recorders send one
+#: every two seconds.
+JUMP_TOLD_SECONDS = 60.0
 
 #: Without reports: periods of which the quickest arrival counts, the first and the others, seconds.
 #: A burst of buffered frames at the start is over by the end of the first.
@@ -80,12 +79,11 @@ class Timeline:
     """
 
     __slots__ = (
-        "_anchor_ticks",
-        "_anchor_us",
         "_arrivals",
         "_clock_rate",
         "_gap",
         "_jump",
+        "_jump_told",
         "_last_camera_us",
         "_last_now",
         "_last_shift_us",
@@ -93,14 +91,10 @@ class Timeline:
         "_last_utc_us",
         "_max_back",
         "_max_lead",
-        "_nominal",
+        "_media_clock",
         "_period_best",
         "_period_end",
         "_reports",
-        "_slew_end",
-        "_slew_end_us",
-        "_slope",
-        "_slope_after",
         "_spacing_us",
         "_step_us",
         "_suspect",
@@ -114,16 +108,9 @@ class Timeline:
         self.timestamp_jumps = 0
         self.ignored_reports = 0
         self._clock_rate = clock_rate
-        self._nominal = 1e6 / clock_rate  # µs for each tick
+        self._media_clock = MediaClock(clock_rate)  # ticks to continuous camera time
         self._max_back = round(MAX_TIMESTAMP_BACK_SECONDS * clock_rate)
         self._max_lead = round(MAX_TIMESTAMP_LEAD_SECONDS * clock_rate)
-        # Continuous camera time is anchor_us at anchor_ticks; from there it goes on by slope up to
-        # slew_end, by slope_after behind it and before the anchor.
-        self._anchor_ticks: int | None = None
-        self._anchor_us = 0
-        self._slope = self._slope_after = self._nominal
-        self._slew_end = 0
-        self._slew_end_us = 0.0
         # The last unit of the line the timestamps are on.
         self._last_ticks: int | None = None
         self._last_now = 0.0
@@ -135,6 +122,7 @@ class Timeline:
         # What to tell with the next unit.
         self._step_us = 0
         self._jump = 0
+        self._jump_told: float | None = None
         self._gap: Gap | None = None
         # Moments known: ticks, camera time.
         self._reports: deque[tuple[int, int]] = deque(maxlen=FITTED_REPORTS)
@@ -154,7 +142,7 @@ class Timeline:
         if last is None:
             return self._begin(timestamp, now, now_us)
         if self._suspect is None and self._goes_on(timestamp - last, now - self._last_now):
-            camera_us = self._map(timestamp)
+            camera_us = self._media_clock.at(timestamp)
         else:
             camera_us = self._doubt(timestamp, now)
         if self._suspect is None:
@@ -192,55 +180,48 @@ class Timeline:
         if ticks is None or not EARLIEST_REPORT_US <= ntp_utc_us < LATEST_REPORT_US:
             self.ignored_reports += 1
             return
-        predicted_us = None if self._anchor_ticks is None else self._map(ticks)
         shift_us = self.clock.shift_us
-        camera_us = self.clock.take_report(ntp_utc_us, predicted_us, now, now_us)
-        if predicted_us is None:
-            self._restart(ticks, camera_us)
-        elif abs(camera_us - predicted_us) > MAX_DRIFT_STEP_US or shift_us != self.clock.shift_us:
-            self._restart(ticks, camera_us)
-            self._step_us += camera_us - predicted_us
-        first = not self._reports
+        expected_us = self._media_clock.at(ticks) if self._media_clock.anchored else None
+        camera_us = self.clock.take_report(ntp_utc_us, expected_us, now, now_us)
+        if expected_us is not None:
+            error_us = camera_us - expected_us
+            is_step = abs(error_us) > MAX_DRIFT_STEP_US
+            self._media_clock.learn_pace(ticks, camera_us, is_step)
+            is_begin = shift_us != self.clock.shift_us and not self._reports
+            if is_step or is_begin:
+                self._restart(ticks, camera_us)
+                self._step_us += error_us
+        slew_ppm = SLEW_PPM if self._reports else FIRST_SLEW_PPM
         self._reports.append((ticks, camera_us))
-        self._turn_towards(self._reports, FIRST_SLEW_PPM if first else SLEW_PPM)
+        self._media_clock.turn_towards(self._reports, self._last_ticks, slew_ppm)
 
     @property
     def drift_ppm(self) -> float:
         """How much slower than declared the media clock runs, by the camera's wall clock."""
-        return (self._slope_after / self._nominal - 1) * 1e6
+        return self._media_clock.drift_ppm
 
     def _begin(self, ticks: int, now: float, now_us: int) -> int:
         """Place the first unit: by the report that came before it, or else by its arrival."""
-        if self._anchor_ticks is not None:
-            distance = timestamp_difference(ticks, self._anchor_ticks)
+        if self._reports:
+            reported, camera_us = self._reports[-1]
+            distance = timestamp_difference(ticks, reported)
             if abs(distance) <= MAX_REPORT_DISTANCE_SECONDS * self._clock_rate:
-                turns = ticks - self._anchor_ticks - distance
-                self._restart(self._anchor_ticks + turns, self._anchor_us)
-                self._reports.append((self._anchor_ticks, self._anchor_us))
+                self._restart(ticks - distance, camera_us)
+                self._reports.append((ticks - distance, camera_us))
             else:  # its RTP timestamp was of another stream
                 self.ignored_reports += 1
                 self._reports.clear()
-                self._anchor_ticks = None
-        if self._anchor_ticks is None:
+        if not self._reports:
             self._restart(ticks, self.clock.camera_time_us(now, now_us))
         self._last_ticks, self._last_now = ticks, now
-        self._last_camera_us = self._map(ticks)
+        self._last_camera_us = self._media_clock.at(ticks)
         self._last_shift_us = self.clock.shift_us
         self._last_utc_us = self._last_camera_us + self._last_shift_us
         return self._last_utc_us
 
-    def _map(self, ticks: int) -> int:
-        """Continuous camera time of a tick."""
-        assert self._anchor_ticks is not None
-        if ticks >= self._slew_end:
-            return round(self._slew_end_us + (ticks - self._slew_end) * self._slope_after)
-        behind = ticks - self._anchor_ticks
-        return self._anchor_us + round(behind * (self._slope if behind > 0 else self._slope_after))
-
     def _restart(self, ticks: int, camera_us: int) -> None:
-        """Let the timeline pass through a point, whatever it did before; its rate stays."""
-        self._anchor_ticks, self._anchor_us = ticks, camera_us
-        self._slew_end, self._slew_end_us = ticks, camera_us
+        """Let the timeline pass through a point, whatever it did before."""
+        self._media_clock.restart(ticks, camera_us)
         self._reports.clear()
         self._arrivals.clear()
         self._period_best = self._period_end = None
@@ -261,17 +242,20 @@ class Timeline:
         assert self._last_ticks is not None
         if self._goes_on(ticks - self._last_ticks, now - self._last_now):
             self._suspect = None
-            return self._map(ticks)
+            return self._media_clock.at(ticks)
         arrived = self._last_now
         if self._suspect is not None:
             leapt, camera_us, arrived = self._suspect
             if ticks == leapt:
                 return camera_us
             if self._goes_on(ticks - leapt, now - arrived):
+                self._media_clock.forget_pace()
+                if self._jump_told != arrived:
+                    self._jump = ticks - self._last_ticks
                 self._restart(leapt, camera_us)
-                return self._map(ticks)
-        else:
-            self._jump = ticks - self._last_ticks  # told once, however many leap in a row
+                return self._media_clock.at(ticks)
+        elif self._jump_told is None or now - self._jump_told >= JUMP_TOLD_SECONDS:
+            self._jump, self._jump_told = ticks - self._last_ticks, now
         self.timestamp_jumps += 1
         camera_us = self._last_camera_us + self._time_passed_us(now - arrived)
         self._suspect = ticks, camera_us, now
@@ -317,34 +301,6 @@ class Timeline:
             return None
         return reference + distance
 
-    def _turn_towards(self, moments: Sequence[tuple[int, int]], slew_ppm: float) -> None:
-        """Turn onto the line through known moments, from the last unit on."""
-        ticks, camera_us, slope = self._fit(moments)
-        pivot = ticks if self._last_ticks is None else self._last_ticks
-        target_us = camera_us + (pivot - ticks) * slope
-        here_us = target_us if self._last_ticks is None else self._map(pivot)
-        error_us = target_us - here_us
-        slew_ticks = round(abs(error_us) / (slope * slew_ppm * 1e-6))
-        self._anchor_ticks, self._anchor_us = pivot, round(here_us)
-        self._slope_after = slope
-        self._slope = slope + error_us / slew_ticks if slew_ticks else slope
-        self._slew_end = pivot + slew_ticks
-        self._slew_end_us = target_us + slew_ticks * slope
-
-    def _fit(self, moments: Sequence[tuple[int, int]]) -> tuple[int, float, float]:
-        """Lay a line through moments, its rate drawn towards the declared one if they are few.
-
-        :returns: a point of it (ticks, camera time) and its slope, in µs for each tick.
-        """
-        ticks, camera_us = moments[-1]
-        seconds = [(t - ticks) / self._clock_rate for t, _ in moments]
-        errors = [c - camera_us - (t - ticks) * self._nominal for t, c in moments]
-        middle, error = sum(seconds) / len(moments), sum(errors) / len(moments)
-        covariance = sum((x - middle) * y for x, y in zip(seconds, errors, strict=True))
-        drift_ppm = covariance / (sum((x - middle) ** 2 for x in seconds) + RATE_CAUTION)
-        drift_ppm = max(-MAX_DRIFT_PPM, min(drift_ppm, MAX_DRIFT_PPM))
-        return ticks, camera_us + error - drift_ppm * middle, self._nominal * (1 + drift_ppm * 1e-6)
-
     def _observe_arrival(self, ticks: int, camera_us: int, now: float, now_us: int) -> None:
         """Steer by arrivals: delay makes units late, never early, so the quickest tell the time."""
         late_us = self.clock.camera_time_us(now, now_us) - camera_us
@@ -355,11 +311,12 @@ class Timeline:
         if now < self._period_end:
             return
         late_us, ticks = self._period_best
-        moment = ticks, self._map(ticks) + late_us
+        moment = ticks, self._media_clock.at(ticks) + late_us
+        self._media_clock.learn_pace(*moment, abs(late_us) > MAX_DRIFT_STEP_US)
         if not -MAX_DRIFT_STEP_US <= late_us <= MAX_ARRIVAL_DELAY_US:
             self._restart(*moment)
             self._step_us += late_us
         self._arrivals.append(moment)
-        self._turn_towards(self._arrivals, SLEW_PPM)
+        self._media_clock.turn_towards(self._arrivals, self._last_ticks, SLEW_PPM)
         self._period_best = None
         self._period_end = now + ARRIVAL_PERIOD_SECONDS
