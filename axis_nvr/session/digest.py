@@ -92,6 +92,7 @@ class Failure(StrEnum):
     NO_CREDENTIALS = "no credentials"
     WRONG_CREDENTIALS = "wrong credentials"
     UNKNOWN_SCHEME = "no scheme in common"
+    NEVER_SATISFIED = "every nonce is said to be stale"
 
 
 class Authenticator:
