@@ -78,9 +78,10 @@ def _repair(url: str, known: str) -> str:
     if _HOST_AND_REST.match(url):  # SV3C, Android apps: Content-Base: 192.168.1.10:554/stream0/
         return prefix + url
     try:
-        return urljoin(known, url)
+        joined = urljoin(known, url)
     except ValueError:
         return known
+    return joined if _SCHEME.match(joined) else known
 
 
 def _is_whole_path(base: str, control: str) -> bool:
