@@ -98,11 +98,18 @@ class BitReader:
         assert isinstance(value, int)
         return value
 
-    def align(self) -> None:
-        """Go on to the next byte boundary."""
-        self._reader.pos += -self._reader.pos % 8
+    def align(self, origin: int = 0) -> None:
+        """Go on to the next byte boundary.
 
-    def bytes(self, size: int, name: str = "data") -> bytes:
+        :param origin: the position from which bytes are counted.
+        """
+        self.skip((origin - self._reader.pos) % 8, "alignment")
+
+    def copy(self, start: int, end: int) -> "bytes":
+        """Take the bits from one position to another, filled up with zeros to a byte."""
+        return self._reader.bits[start:end].to_bytes()
+
+    def bytes(self, size: int, name: str = "data") -> "bytes":
         """Read `size` whole bytes from any bit position."""
         if 8 * size > self._reader.remaining:
             raise self.error(f"{name} of {size} bytes, {self._reader.remaining // 8} left")
