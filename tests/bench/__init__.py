@@ -1,1 +1,1 @@
-"""Tests."""
+"""Benchmarks: each figure beside its yardstick, measured in the same run."""
