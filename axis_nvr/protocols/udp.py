@@ -64,6 +64,7 @@ class DatagramPort:
     :param ticker: reads it otherwise.
     :param hosts: the addresses datagrams may come from; empty: from anywhere.
     :param deliver: takes each datagram.
+    :param drained: called when what there was has been read.
     """
 
     log = Logger()
@@ -75,6 +76,7 @@ class DatagramPort:
         ticker: TickReader,
         hosts: frozenset[str],
         deliver: DatagramSink,
+        drained: Callable[[], None] = lambda: None,
     ) -> None:
         sock.setblocking(False)
         self._socket: socket.socket | None = sock
@@ -82,7 +84,7 @@ class DatagramPort:
         self._ticker = ticker
         self._hosts = hosts
         self._deliver = deliver
-        self._by_reactor = False
+        self._drained = drained
         self.port: int = sock.getsockname()[1]
         #: Whether the kernel's buffer is large enough to be read on ticks.
         self.holds_a_tick = enlarge_buffer(sock) >= TICK_BUFFER_BYTES
@@ -102,7 +104,6 @@ class DatagramPort:
         else:
             self._reactor.removeReader(self)
             self._ticker.add(self)
-        self._by_reactor = urgent
 
     def pause(self) -> None:
         """Read nothing until `start`."""
@@ -127,14 +128,20 @@ class DatagramPort:
 
     def read_tick(self) -> None:
         """Read what has come, up to `MAX_DATAGRAMS_PER_READ` datagrams."""
-        sock, hosts, deliver = self._socket, self._hosts, self._deliver
+        if self._read() and self._socket is not None:
+            self._drained()
+
+    def _read(self) -> int:
+        """Read until nothing is left, and return how many datagrams were ours."""
+        count = 0
+        hosts, deliver = self._hosts, self._deliver
         for _ in range(MAX_DATAGRAMS_PER_READ):
-            if sock is None:
-                return
+            if self._socket is None:  # what was delivered has closed it
+                break
             try:
-                data, source = sock.recvfrom(MAX_DATAGRAM_BYTES)
+                data, source = self._socket.recvfrom(MAX_DATAGRAM_BYTES)
             except BlockingIOError:
-                return
+                break
             except OSError as error:
                 # what we sent earlier met a closed port; the stream may go on all the same
                 if error.errno not in (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH):
@@ -143,8 +150,9 @@ class DatagramPort:
             if hosts and source[0] not in hosts:
                 self.foreign += 1
                 continue
+            count += 1
             deliver(data)
-            sock = self._socket  # what was delivered may have closed it
+        return count
 
     def doRead(self) -> None:  # noqa: N802
         """Read for the reactor."""

@@ -34,7 +34,7 @@ from twisted.python.failure import Failure
 
 from axis_nvr.media.buffer import GopBuffer
 from axis_nvr.media.units import AccessUnit, Format, Gap, GapReason, VideoFormat
-from axis_nvr.protocols.rtsp_client import MediaMissing
+from axis_nvr.protocols.failures import MediaMissing
 from axis_nvr.services.backoff import STABLE_SECONDS, Backoff
 from axis_nvr.services.liveness import Liveness
 from axis_nvr.services.stream_errors import ErrorKind, StreamError, kind_of, words_of

@@ -18,7 +18,7 @@ from axis_nvr.errors import (
     RemoteProtocolError,
     WireError,
 )
-from axis_nvr.protocols.rtsp_client import MediaMissing
+from axis_nvr.protocols.failures import MediaMissing, NoAnswer
 from axis_nvr.protocols.tls import CertificateRefused
 from axis_nvr.wire.rtsp import redacted
 
@@ -68,7 +68,7 @@ KINDS: tuple[tuple[tuple[type[BaseException], ...], ErrorKind], ...] = (
     ((CertificateRefused, SSL.Error), ErrorKind.TLS),
     ((MediaMissing,), ErrorKind.MEDIA),
     (
-        (error.TimeoutError, error.TCPTimedOutError, defer.TimeoutError, TimeoutError),
+        (NoAnswer, error.TimeoutError, error.TCPTimedOutError, defer.TimeoutError, TimeoutError),
         ErrorKind.TIMEOUT,
     ),
     ((RemoteProtocolError, WireError), ErrorKind.PROTOCOL),

@@ -11,7 +11,7 @@ from axis_nvr.errors import (
     RemoteProtocolError,
     WireError,
 )
-from axis_nvr.protocols.rtsp_client import MediaMissing
+from axis_nvr.protocols.failures import MediaMissing, NoAnswer
 from axis_nvr.protocols.tls import CertificateRefused
 from axis_nvr.services.stream_errors import MAX_WORDS, ErrorKind, kind_of, words_of
 
@@ -33,6 +33,7 @@ class KindTests(SynchronousTestCase):
             (defer.TimeoutError(), ErrorKind.TIMEOUT),
             (CertificateRefused("expired"), ErrorKind.TLS),
             (SSL.Error([("SSL routines", "", "wrong version number")]), ErrorKind.TLS),
+            (NoAnswer("DESCRIBE"), ErrorKind.TIMEOUT),
             (MediaMissing("nothing came"), ErrorKind.MEDIA),
             (RemoteProtocolError("nonsense"), ErrorKind.PROTOCOL),
             (WireError("nonsense"), ErrorKind.PROTOCOL),

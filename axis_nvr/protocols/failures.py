@@ -1,0 +1,11 @@
+"""How a session with a camera fails, where no error of the layers below says it."""
+
+from axis_nvr.errors import RemoteProtocolError
+
+
+class MediaMissing(RemoteProtocolError):
+    """The camera plays, or would, but nothing usable comes: the message says what is missing."""
+
+
+class NoAnswer(RemoteProtocolError):
+    """The camera does not answer: the message says what."""
