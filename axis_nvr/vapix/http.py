@@ -39,24 +39,24 @@ class HttpApi:
     :param report: makes a report of the recorder as it is now.
     """
 
-    app = Klein()
+    _app = Klein()
 
     def __init__(self, report: Callable[[], RecorderReport]) -> None:
         self._report = report
 
-    @app.route("/healthz", methods=["GET", "HEAD"])
+    @_app.route("/healthz", methods=["GET", "HEAD"])
     def health(self, request: IRequest) -> bytes:
         """Say that the recorder answers."""
         _prepare(request, b"text/plain; charset=utf-8")
         return b"ok\n"
 
-    @app.route("/", methods=["GET", "HEAD"])
+    @_app.route("/", methods=["GET", "HEAD"])
     def page(self, request: IRequest) -> bytes:
         """Show how the recorder is."""
         _prepare(request, b"text/html; charset=utf-8")
         return status_page(self._report()).encode()
 
-    @app.route("/status.json", methods=["GET", "HEAD"])
+    @_app.route("/status.json", methods=["GET", "HEAD"])
     def document(self, request: IRequest) -> bytes:
         """Tell how the recorder is."""
         _prepare(request, b"application/json")
@@ -64,7 +64,7 @@ class HttpApi:
 
     def resource(self) -> IResource:
         """Return what a site serves."""
-        resource: IResource = self.app.resource()
+        resource: IResource = self._app.resource()
         return resource
 
     def site(self) -> Site:
