@@ -16,7 +16,7 @@ MAX_LOCATION_CHARACTERS = 4096
 #: Characters that stay as they are: those of RFC 3986 §2.2 and §2.3, and the percent sign.
 _SAFE = "%:/?#[]@!$&'()*+,;=-._~|{}\"<>^`\\"
 _URL = re.compile(
-    r"(rtspu?|rtsps)://(?:([^/?#@]*)@)?(\[[0-9a-f:.%]+\]|[a-z0-9._~%-]+)(:[0-9]*)?([/?].*)?",
+    r"(rtspu?|rtsps)://(?:([^/?#@]*)@)?(\[[0-9a-z:.%]+\]|[a-z0-9._~%-]+)(:[0-9]*)?([/?].*)?",
     re.IGNORECASE | re.DOTALL,
 )
 

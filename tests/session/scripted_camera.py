@@ -79,7 +79,7 @@ class ScriptedCamera:
         text = scripted[0] if len(scripted) == 1 else scripted.pop(0)
         if text is None:
             text = self.usual(request)
-        return text.replace("{cseq}", request.headers.get("CSeq")).encode("latin-1")
+        return text.replace("{cseq}", request.headers.get("CSeq")).encode()
 
     def usual(self, request: Request) -> str:
         """Answer as an Axis camera does."""
