@@ -110,7 +110,7 @@ class SequenceTests(SynchronousTestCase):
 
     @settings(max_examples=200, deadline=None)
     @given(
-        st.integers(0, 0xFFFF),
+        st.integers(0xFFFF - 100, 0xFFFF),
         st.lists(st.tuples(st.integers(1, 40), st.integers(0, 3), st.integers(0, 90)), max_size=20),
     )
     def test_bulk_equals_one_by_one(self, start: int, frames: list[tuple[int, int, int]]) -> None:
