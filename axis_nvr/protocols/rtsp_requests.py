@@ -1,0 +1,285 @@
+"""What an RTSP server does for each request: open presentations, choose transports, play.
+
+Source: RFC 2326 §10, §12.39; the replies of Axis devices.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from axis_nvr.protocols.presentation import IPresentation, IPresentations, PlayAnswer
+from axis_nvr.protocols.rtp_delivery import (
+    IClientConnection,
+    InterleavedDelivery,
+    MulticastDelivery,
+    MulticastGroup,
+    UdpDelivery,
+    UdpPorts,
+)
+from axis_nvr.session.rtsp_server import Asked, RequestRefused, ServerSession, SessionTable
+from axis_nvr.wire.rtsp_headers import RtpInfo, Transport, build_rtp_info, build_transport
+
+#: Tracks of one session.
+MAX_TRACKS = 16
+#: The highest channel of an interleaved frame.
+_MAX_CHANNEL = 255
+
+T = TypeVar("T")
+AnyDelivery: TypeAlias = InterleavedDelivery | UdpDelivery | MulticastDelivery
+
+
+@dataclass(slots=True, eq=False)
+class ClientSession:
+    """What the server attached to a session.
+
+    :ivar connection: the one that carries its packets; None while none does.
+    """
+
+    presentation: IPresentation
+    deliveries: dict[int, AnyDelivery] = field(default_factory=dict)
+    connection: IClientConnection | None = None
+
+
+class Reply(NamedTuple):
+    """What a request is answered with.
+
+    :ivar playing: what begins to play once the reply is out.
+    """
+
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+    playing: IPresentation | None = None
+
+
+async def _settled(value: "T | Deferred[T]") -> T:
+    """Wait for a value that may be there already."""
+    if isinstance(value, Deferred):
+        return cast("T", await value)
+    return value
+
+
+class RequestAnswerer:
+    """Answers the requests of all connections of a server.
+
+    :param clock: tells when receiver reports come.
+    :param presentations: what there is to see.
+    :param sessions: those of the server.
+    :param udp: the ports that datagrams are sent from.
+    :param multicast: where tracks go for clients that ask for multicast; None: they may not.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: Any,
+        presentations: IPresentations,
+        sessions: SessionTable,
+        udp: UdpPorts,
+        multicast: MulticastGroup | None,
+    ) -> None:
+        self._clock = clock
+        self._presentations = presentations
+        self._sessions = sessions
+        self._udp = udp
+        self._multicast = multicast
+
+    async def answer(self, asked: Asked, connection: IClientConnection) -> Reply:
+        """Do what one request asks.
+
+        :raises RequestRefused: it cannot be done.
+        """
+        if asked.method == "DESCRIBE":
+            return await self._describe(asked, connection)
+        if asked.method == "SETUP":
+            transport = await self._set_up(asked, connection)
+            return Reply([("Transport", build_transport(transport))])
+        if asked.session is None:
+            return await self._parameters_without_session(asked)
+        client = asked.session.application
+        if not isinstance(client, ClientSession):
+            raise RequestRefused(454)
+        if asked.method == "PLAY":
+            answer = await _settled(client.presentation.play(asked))
+            if asked.session.application is not client:  # torn down meanwhile
+                raise RequestRefused(454)
+            return Reply(_play_headers(asked.session, answer), playing=client.presentation)
+        if asked.method == "PAUSE":
+            client.presentation.pause()
+            return Reply()
+        return Reply(body=await _settled(client.presentation.parameters(asked)))
+
+    def end(self, session: ServerSession) -> None:
+        """Stop what a session plays; it is out of the table already."""
+        client, session.application = session.application, None
+        if isinstance(client, ClientSession):
+            with self.log.failuresHandled("while stopping a presentation"):
+                client.presentation.stop()
+            for delivery in client.deliveries.values():
+                delivery.close()
+
+    async def _describe(self, asked: Asked, connection: IClientConnection) -> Reply:
+        """Describe what a URL shows."""
+        presentation = await _settled(self._presentations.open(asked.url))
+        try:
+            body = await _settled(presentation.describe(asked.url, connection.server_host))
+        finally:
+            presentation.stop()
+        return Reply(
+            [("Content-Type", "application/sdp"), ("Content-Base", asked.url.content_base)], body
+        )
+
+    async def _parameters_without_session(self, asked: Asked) -> Reply:
+        """Answer parameters of a presentation that this client does not play."""
+        presentation = await _settled(self._presentations.open(asked.url))
+        try:
+            return Reply(body=await _settled(presentation.parameters(asked)))
+        finally:
+            presentation.stop()
+
+    async def _set_up(self, asked: Asked, connection: IClientConnection) -> Transport:
+        """Prepare the way of one track."""
+        session = asked.session
+        assert session is not None
+        client = session.application
+        if not isinstance(client, ClientSession):
+            presentation = await _settled(self._presentations.open(asked.url))
+            client = session.application = ClientSession(presentation)
+        try:
+            if self._sessions.find(session.session_id) is not session:  # expired meanwhile
+                raise RequestRefused(454)
+            return self._prepare(asked, session, client, connection)
+        finally:
+            if not client.deliveries:
+                self.end(session)
+
+    def _prepare(
+        self,
+        asked: Asked,
+        session: ServerSession,
+        client: ClientSession,
+        connection: IClientConnection,
+    ) -> Transport:
+        """Choose a transport for a track and tell the presentation.
+
+        :raises RequestRefused: 455, 461 or what the presentation says.
+        """
+        track = asked.url.track or 0
+        if track in client.deliveries or len(client.deliveries) >= MAX_TRACKS:
+            raise RequestRefused(455, "Transport cannot be changed")
+        delivery, transport = self._delivery(asked, session, client, connection)
+        try:
+            ssrc = client.presentation.set_up(track, delivery)
+        except BaseException:
+            delivery.close()
+            raise
+        client.deliveries[track] = delivery
+        if isinstance(delivery, InterleavedDelivery):
+            client.connection = connection
+        transport = replace(transport, ssrc=ssrc, mode="PLAY")
+        session.tracks[track] = transport
+        return transport
+
+    def _delivery(
+        self,
+        asked: Asked,
+        session: ServerSession,
+        client: ClientSession,
+        connection: IClientConnection,
+    ) -> tuple[AnyDelivery, Transport]:
+        """Take the first of the offered transports that there is.
+
+        :raises RequestRefused: 461, there is none.
+        """
+        track = asked.url.track or 0
+        for offered in asked.transports:
+            if offered.profile != "AVP" or offered.mode not in ("", "PLAY"):
+                continue
+            if offered.lower == "TCP":
+                return _interleaved(offered, client, connection, asked.blocksize)
+            if offered.multicast:
+                if self._multicast is not None:
+                    return self._to_group(self._multicast, track, connection, asked.blocksize)
+            elif offered.client_port is not None and not connection.tunnelled:
+                delivery = self._to_client(asked, offered.client_port, session, client, connection)
+                ports = (delivery.rtp_address[1], delivery.rtcp_address[1])
+                return delivery, Transport(client_port=ports, server_port=self._udp.ports)
+        raise RequestRefused(461)
+
+    def _to_client(
+        self,
+        asked: Asked,
+        client_port: tuple[int, int | None],
+        session: ServerSession,
+        client: ClientSession,
+        connection: IClientConnection,
+    ) -> UdpDelivery:
+        """Prepare datagrams to the host that the request came from."""
+        rtp, rtcp = client_port
+        assert self._udp.ports
+        track = asked.url.track or 0
+
+        def report_received(data: bytes) -> None:
+            session.last_seen = self._clock.seconds()
+            client.presentation.receiver_report(track, data)
+
+        ports = (rtp, rtp + 1 if rtcp is None else rtcp)
+        return UdpDelivery(
+            self._udp,
+            connection.client_host,
+            ports,
+            asked.blocksize,
+            report_received,
+            connection.disconnect,
+        )
+
+    def _to_group(
+        self,
+        group: MulticastGroup,
+        track: int,
+        connection: IClientConnection,
+        blocksize: int | None,
+    ) -> tuple[MulticastDelivery, Transport]:
+        """Prepare datagrams to the group."""
+        assert self._udp.ports
+        delivery = MulticastDelivery(self._udp, group, track, blocksize, connection.disconnect)
+        transport = Transport(
+            multicast=True, destination=group.address, port=delivery.ports, ttl=group.ttl
+        )
+        return delivery, transport
+
+
+def _interleaved(
+    offered: Transport,
+    client: ClientSession,
+    connection: IClientConnection,
+    blocksize: int | None,
+) -> tuple[InterleavedDelivery, Transport]:
+    """Prepare frames in the connection.
+
+    :raises RequestRefused: 461, the channels are taken or none.
+    """
+    taken = {
+        channel
+        for delivery in client.deliveries.values()
+        if isinstance(delivery, InterleavedDelivery)
+        for channel in delivery.channels
+    }
+    first, second = offered.interleaved or (2 * len(client.deliveries), None)
+    channels = (first, first + 1 if second is None else second)
+    if taken & set(channels) or channels[0] == channels[1] or max(channels) > _MAX_CHANNEL:
+        raise RequestRefused(461, "Channels are taken")
+    delivery = InterleavedDelivery(connection, channels, blocksize)
+    return delivery, Transport(lower="TCP", interleaved=channels)
+
+
+def _play_headers(session: ServerSession, answer: PlayAnswer) -> list[tuple[str, str]]:
+    """Write the headers of the reply to PLAY."""
+    info = [
+        RtpInfo(session.url.track_url(start.track), start.sequence_number, start.timestamp)
+        for start in answer.starts
+    ]
+    return [("Range", answer.range_value), ("RTP-Info", build_rtp_info(info)), *answer.headers]
