@@ -21,9 +21,8 @@ from axis_nvr.errors import WireError
 from axis_nvr.wire.bits import BitReader
 from axis_nvr.wire.h264_vui import H264Usability, read_vui
 from axis_nvr.wire.nal import MAX_PARAMETER_SET_BYTES, H264NalType, h264_nal_type, unescape
+from axis_nvr.wire.picture import CHROMA_SUBSAMPLING, MAX_PICTURE_SIDE, believable_rate
 
-#: Width and height of a picture, in pixels.
-MAX_PICTURE_SIDE = 16384
 #: Sequence parameter sets with different ids (H.264 §7.4.2.1.1).
 MAX_SPS_COUNT = 32
 #: Picture parameter sets with different ids (H.264 §7.4.2.2).
@@ -38,14 +37,10 @@ MAX_SLICE_GROUPS = 8
 MAX_MACROBLOCKS = (MAX_PICTURE_SIDE // 16) ** 2
 #: Map units whose slice group a PPS may list one by one (`slice_group_map_type` 6).
 MAX_MAP_UNITS = 8 * MAX_PARAMETER_SET_BYTES
-#: Frame rates above this are not believed, in pictures a second.
-MAX_FRAME_RATE = 1000
 #: Profiles whose sets tell chroma format and bit depth (H.264 §7.3.2.1.1).
 CHROMA_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
 #: Intra-only profiles, with ``constraint_set3_flag`` (H.264 §E.2.1, max_num_reorder_frames).
 INTRA_PROFILES = frozenset({44, 86, 100, 110, 122, 244})
-#: SubWidthC and SubHeightC of each ``chroma_format_idc`` (H.264 Table 6-1).
-CHROMA_SUBSAMPLING = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}
 _SPS_SOURCE = "H.264 §7.3.2.1.1"
 _PPS_SOURCE = "H.264 §7.3.2.2"
 
@@ -138,16 +133,6 @@ class H264Pps:
     slice_group_count: int
     transform_8x8: bool
     scaling_matrix: bool
-
-
-def believable_rate(time_scale: int, units: int) -> Fraction | None:
-    """Turn a stream's own timing into frames a second.
-
-    :returns: None where the stream tells nothing, or nothing that can be.
-    """
-    if time_scale == 0 or units == 0 or time_scale > MAX_FRAME_RATE * units:
-        return None
-    return Fraction(time_scale, units)
 
 
 def parse_sps(nal: bytes) -> H264Sps:

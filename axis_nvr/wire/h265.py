@@ -18,7 +18,6 @@ from fractions import Fraction
 
 from axis_nvr.errors import WireError
 from axis_nvr.wire.bits import BitReader
-from axis_nvr.wire.h264 import CHROMA_SUBSAMPLING, MAX_PICTURE_SIDE, believable_rate
 from axis_nvr.wire.h265_profile import MAX_SUB_LAYERS, ProfileTierLevel, read_profile_tier_level
 from axis_nvr.wire.h265_references import (
     MAX_DPB_PICTURES,
@@ -34,6 +33,7 @@ from axis_nvr.wire.nal import (
     h265_nal_type,
     unescape,
 )
+from axis_nvr.wire.picture import CHROMA_SUBSAMPLING, MAX_PICTURE_SIDE, believable_rate
 
 #: Video parameter sets with different ids (H.265 §7.4.3.1).
 MAX_VPS_COUNT = 16

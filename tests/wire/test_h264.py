@@ -14,6 +14,7 @@ from axis_nvr.errors import WireError
 from axis_nvr.wire import h264
 from axis_nvr.wire.avcc import AVCC, MAX_AVCC_SPS, build_avcc, parse_avcc
 from axis_nvr.wire.nal import escape, nal_units_from_sprop
+from axis_nvr.wire.picture import MAX_PICTURE_SIDE
 from tests.wire.bit_writer import BitWriter
 
 DATA = json.loads((Path(__file__).parents[1] / "data" / "h264_parameter_sets.json").read_text())
@@ -288,8 +289,8 @@ class RandomTests(SynchronousTestCase):
                 self.assertIn("H.264 §7.3.2", error.source)
                 continue
             if isinstance(read, h264.H264Sps):
-                self.assertTrue(0 < read.width <= h264.MAX_PICTURE_SIDE)
-                self.assertTrue(0 < read.height <= h264.MAX_PICTURE_SIDE)
+                self.assertTrue(0 < read.width <= MAX_PICTURE_SIDE)
+                self.assertTrue(0 < read.height <= MAX_PICTURE_SIDE)
 
     @settings(max_examples=200, deadline=None)
     @given(st.binary(max_size=50))
