@@ -1,0 +1,180 @@
+"""One block being written: a Matroska file that grows by a cluster at a time.
+
+Steps, and what holds after each:
+
+1. `append` of the first cluster creates the file; its front, its tracks and the cluster go out in
+   one gathered write. Nothing of it counts yet.
+2. `sync` makes all that was appended survive a power cut; the caller then syncs the folder.
+3. further `append` and `sync`: one gathered write per cluster.
+4. `finish` appends Cues and Tags and writes Duration, the Segment's size and where Cues and Tags
+   are over the first few hundred bytes; the Tracks are not touched. Until the `sync` that follows,
+   the block's XML says that the block is open, so that whoever finds it so closes it again.
+
+When a call fails, the file is cut back to the bytes that are known to be good. After a failed
+`sync` these are the bytes of the last one that worked; it is not tried again.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from axis_nvr.errors import StorageError
+from axis_nvr.storage.clusters import PlannedCluster
+from axis_nvr.storage.files import IFiles, storage_errors, write_at, write_pieces
+from axis_nvr.wire.matroska import (
+    Closing,
+    CuePoint,
+    Front,
+    Info,
+    Track,
+    build_cluster,
+    build_cues,
+    build_front,
+    build_tags,
+    build_tracks,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHead:
+    """What a block begins with.
+
+    :param date_us: its start: UTC, microseconds since 1970.
+    :param product: who writes it.
+    """
+
+    tracks: tuple[Track, ...]
+    date_us: int
+    product: str
+
+    @property
+    def info(self) -> Info:
+        """The Info of the open block."""
+        return Info(self.date_us, "axis_nvr", self.product)
+
+    @property
+    def version(self) -> int:
+        """DocTypeVersion: what Opus needs is in version 4."""
+        return 4 if any(track.seek_pre_roll_ns for track in self.tracks) else 2
+
+
+class BlockWriter:
+    """Writes one block.
+
+    :param path: a file that does not exist yet.
+    :ivar written_bytes: what was written so far.
+    :ivar good_bytes: what of it is durable.
+    """
+
+    def __init__(self, files: IFiles, path: Path, head: BlockHead) -> None:
+        self.path = path
+        self.written_bytes = 0
+        self.good_bytes = 0
+        self._files = files
+        self._head = head
+        self._tracks = build_tracks(head.tracks)
+        self._front = build_front(head.info, tracks_size=len(self._tracks), version=head.version)
+        self._cues: list[CuePoint] = []
+        with storage_errors(path, "create a block"):
+            self._fd = files.create(path)
+        self._is_open = True
+
+    @property
+    def cues(self) -> Sequence[CuePoint]:
+        """Where in the Segment's data each key frame's cluster is, so far."""
+        return self._cues
+
+    @property
+    def segment_start(self) -> int:
+        """Where in the file the Segment's data begins: what the cues count from."""
+        return self._front.segment_start
+
+    def append(self, cluster: PlannedCluster) -> None:
+        """Write a cluster with one gathered write.
+
+        :raises StorageError: it could not; the file is as it was before.
+        """
+        pieces = build_cluster(cluster.timestamp_ms, cluster.frames)
+        position = self.written_bytes
+        if not position:
+            begin = self._front.data + self._tracks
+            pieces.insert(0, begin)
+            position = len(begin)
+        self._write(pieces)
+        if cluster.cue is not None:
+            track, time_ms = cluster.cue
+            self._cues.append(CuePoint(time_ms, track, position - self._front.segment_start))
+
+    def _write(self, pieces: Sequence[bytes | bytearray]) -> None:
+        try:
+            with storage_errors(self.path, "write"):
+                self.written_bytes += write_pieces(self._files, self._fd, pieces)
+        except StorageError:
+            self._cut(self.written_bytes)
+            raise
+
+    def _cut(self, size_bytes: int) -> None:
+        """Cut the file back; if the disk refuses even this, repair will do it later."""
+        with suppress(OSError):
+            self._files.truncate(self._fd, size_bytes)
+
+    def sync(self) -> None:
+        """Make everything written so far durable.
+
+        :raises StorageError: it could not: `give_up` is all that is left to do.
+        """
+        with storage_errors(self.path, "sync"):
+            self._files.sync(self._fd)
+        self.good_bytes = self.written_bytes
+
+    def finish(self, duration_ms: float, tags: Iterable[tuple[str, str]] = ()) -> None:
+        """Write what makes a whole block of it; `sync` and `close` come after this.
+
+        :raises StorageError: it could not; the clusters are as they were before, what is in front
+            of Tracks may be half written.
+        """
+        end = self.written_bytes
+        position = end - self._front.segment_start
+        cues, tags = build_cues(self._cues), list(tags)
+        tail = cues + build_tags(tags) if tags else cues
+        closing = Closing(position + len(tail), position, position + len(cues) if tags else None)
+        self._write([tail])
+        try:
+            with storage_errors(self.path, "close a block"):
+                write_at(self._files, self._fd, self._closed_front(duration_ms, closing).data, 0)
+        except StorageError:
+            self._cut(end)
+            self.written_bytes = end
+            raise
+
+    def _closed_front(self, duration_ms: float, closing: Closing) -> Front:
+        return build_front(
+            replace(self._head.info, duration_ms=duration_ms),
+            tracks_size=len(self._tracks),
+            version=self._head.version,
+            closing=closing,
+        )
+
+    def close(self) -> None:
+        """Close the file.
+
+        :raises StorageError: the system says that earlier writes failed.
+        """
+        self._is_open = False
+        with storage_errors(self.path, "close a block"):
+            self._files.close(self._fd)
+
+    def give_up(self, *, keep: bool) -> None:
+        """Close the file at its last good byte, if it is still open. Raises nothing.
+
+        :param keep: False removes the file: nobody was told of it.
+        """
+        if self._is_open:
+            with suppress(OSError):  # what stays behind the good bytes is found by its check
+                self._files.truncate(self._fd, self.good_bytes)
+            with suppress(StorageError):
+                self.close()
+        if not keep:
+            with suppress(OSError):
+                self._files.remove(self.path)

@@ -1,0 +1,103 @@
+"""When a recording goes on in a new block.
+
+A block is cut only at a key frame. What asks for a cut is in `Cut`, in the order it is looked at.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from axis_nvr.media.gop import Gop
+from axis_nvr.media.units import AccessUnit, Format, GapReason
+from axis_nvr.storage.clusters import BlockTrack
+
+#: A block is cut at the first key frame this long after its start (Recording.DefaultSplitDuration).
+BLOCK_SECONDS = 300
+#: Time without any frame that a block does not hold: a player would show a still for as long.
+MAX_HOLE_SECONDS = 5
+
+
+class Cut(StrEnum):
+    """Why a block ends and another begins."""
+
+    FORMAT = "a format changed or a track came"
+    CLOCK = "the clock stepped or the source changed"
+    TIME_BACK = "time went back"
+    HOLE = "nothing came for long"
+    LENGTH = "the block is long enough"
+
+
+@dataclass(slots=True)
+class BlockState:
+    """What of an open block decides about a cut.
+
+    :ivar start_us: where its timestamps count from: UTC, microseconds since 1970.
+    :ivar main_track: index of the video track, without one of the first audio track.
+    :ivar last_us: the latest time of the main track.
+    :ivar stop_us: where it would end if nothing came any more.
+    :ivar shift_us: how far its last group was moved to go on by a clock that is no longer right.
+    """
+
+    start_us: int
+    main_track: int
+    tracks: dict[int, BlockTrack] = field(default_factory=dict)
+    last_us: int = 0
+    stop_us: int = 0
+    shift_us: int = 0
+
+
+def formats_of(units: Sequence[AccessUnit]) -> dict[int, Format]:
+    """Give the first format of each track of a group, by the tracks' index."""
+    formats: dict[int, Format] = {}
+    for unit in units:
+        if unit.track not in formats:
+            formats[unit.track] = unit.format
+    return formats
+
+
+def cut_reason(
+    block: BlockState, gop: Gop, units: Sequence[AccessUnit], *, is_bent: bool
+) -> Cut | None:
+    """Tell why a group cannot go into the open block; None if it can.
+
+    :param gop: begins at a sync unit.
+    :param units: those of it that are stored, straightened; not empty.
+    :param is_bent: whether the group's clock stepped in the middle of it.
+    """
+    formats = formats_of(units)
+    if any(
+        index not in block.tracks or form != block.tracks[index].format
+        for index, form in formats.items()
+    ):
+        return Cut.FORMAT
+    if block.shift_us or (not is_bent and _source_changed(gop)):
+        return Cut.CLOCK
+    times = [unit.utc_us for unit in units]
+    main = next((unit for unit in units if unit.track == block.main_track), None)
+    if min(times) < block.start_us or (main is not None and main.utc_us <= block.last_us):
+        return Cut.TIME_BACK
+    if min(times) > block.stop_us + MAX_HOLE_SECONDS * 1_000_000:
+        return Cut.HOLE
+    first_us = times[0] if main is None else main.utc_us
+    return Cut.LENGTH if first_us - block.start_us >= BLOCK_SECONDS * 1_000_000 else None
+
+
+def _source_changed(gop: Gop) -> bool:
+    return any(
+        gap.reason in (GapReason.CLOCK_STEPPED, GapReason.SOURCE_CHANGED) for gap in gop.gaps
+    )
+
+
+def stop_of(gop: Gop, units: Sequence[AccessUnit], main_track: int) -> tuple[int, int]:
+    """Tell the latest time of a group's main track, and where the group ends.
+
+    It ends where the next one begins, if that is near; else a picture's time after its last one.
+    """
+    times = [unit.utc_us for unit in units if unit.track == main_track] or [
+        unit.utc_us for unit in units
+    ]
+    last_us = max(times)
+    if gop.complete and 0 < gop.end_us - last_us <= MAX_HOLE_SECONDS * 1_000_000:
+        return last_us, gop.end_us
+    spacing_us = (last_us - min(times)) // max(1, len(times) - 1)
+    return last_us, last_us + spacing_us

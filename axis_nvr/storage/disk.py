@@ -1,0 +1,436 @@
+"""A disk as the rest of the recorder sees it: Deferreds in front of a writer thread.
+
+Theory of operation. File operations block, `fdatasync` for as long as the disk likes; so each disk
+has one thread, and one disk that hangs stops no other. The reactor's thread puts whole groups into
+a bounded queue; the writer thread takes everything that waits, writes, syncs and indexes it as one
+batch (`axis_nvr.storage.writer`) and sends all outcomes back with one `callFromThread`.
+
+When the queue is full, whole groups are dropped: the newest of the recording that asks, and what
+follows of it up to the next key frame. The recording keeps a gap of it, which says from when to
+when, and that the disk was slow.
+
+Nothing here waits for the disk in the reactor's thread. A Deferred that is cancelled does not take
+its job back: what was given is written; only the outcome is not told.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import tzinfo
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from axis_nvr.errors import StorageError, StorageErrorKind
+from axis_nvr.media.gop import Gop
+from axis_nvr.media.units import Gap, GapReason
+from axis_nvr.storage.files import Files, IFiles
+from axis_nvr.storage.queue import WriteQueue
+from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
+from axis_nvr.storage.writer import (
+    CloseRecording,
+    DiskWriter,
+    Job,
+    NoteGap,
+    OpenRecording,
+    WriteGop,
+)
+
+
+class DiskState(StrEnum):
+    """How a disk is; all but the first two are what the last thing that failed says."""
+
+    STOPPED = "stopped"
+    OK = "ok"
+    FULL = "full"
+    ABSENT = "absent"
+    READ_ONLY = "read-only"
+    LOCKED = "locked"
+    CORRUPT = "corrupt"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class DiskStatus:
+    """What a disk has done and has left.
+
+    :param total_bytes: of its file system; 0 if unknown.
+    :param queued_gops: waiting or being written.
+    :param dropped_gops: given up because the queue was full.
+    :param failed_gops: that the disk did not take.
+    :param last_error: in words, empty if there was none.
+    """
+
+    disk_id: str
+    state: DiskState
+    total_bytes: int
+    free_bytes: int
+    recordings: int
+    queued_gops: int
+    queued_bytes: int
+    written_gops: int
+    written_bytes: int
+    dropped_gops: int
+    failed_gops: int
+    last_error: str
+
+
+class StartThread(Protocol):
+    """Starts a thread."""
+
+    def __call__(self, run: Callable[[], None], name: str) -> None:
+        """Call `run` in a thread of this name."""
+
+
+def start_thread(run: Callable[[], None], name: str) -> None:
+    """Start a thread that does not keep the process alive."""
+    threading.Thread(target=run, name=name, daemon=True).start()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ticket:
+    """A job in the queue, and whom to tell."""
+
+    job: Job
+    outcome: "Deferred[Any]"
+
+
+class _Once:
+    """Something that happens once and that any number may wait for, before it and after."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Deferred[None]] = []
+        self._result: list[Failure | None] = []
+
+    def wait(self) -> "Deferred[None]":
+        """Give a Deferred that fires when it has happened; cancelling it is nobody else's loss."""
+        waiter: Deferred[None] = Deferred()
+        if self._result:
+            waiter.callback(cast(None, self._result[0]))
+        else:
+            self._waiting.append(waiter)
+        return waiter
+
+    def fire(self, result: Failure | None) -> None:
+        """Say that it has happened, or failed."""
+        if self._result:
+            return
+        self._result.append(result)
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.called:
+                waiter.callback(cast(None, result))
+
+
+class Recording:
+    """A recording that runs. Made by `Disk.open_recording`.
+
+    :ivar recording_id: its id, as every API shows it.
+    :ivar details: what it was opened with.
+    :ivar dropped_gops: groups given up because the disk was slow.
+    """
+
+    log = Logger()
+
+    def __init__(self, disk: "Disk", writer: RecordingWriter) -> None:
+        self.recording_id = writer.recording_id
+        self.details = writer.details
+        self.dropped_gops = 0
+        self._disk = disk
+        self._writer = writer
+        self._lost: Gap | None = None
+        self._skips_parts = False
+        self._closed: _Once | None = None
+
+    def write(self, gop: Gop) -> "Deferred[None]":
+        """Store a group.
+
+        :returns: fires when it is durable: written, synced and in the index. Cancelling it changes
+            nothing on the disk.
+        :raises StorageError: as a failure: it is not stored: the disk failed, the queue was full,
+            or the recording is closed.
+        """
+        if self._closed is not None:
+            return fail(self._disk.error(f"recording {self.recording_id} is closed"))
+        if gop.starts_at_sync:
+            self._skips_parts = False
+        if not self._skips_parts:
+            gaps = () if self._lost is None else (self._lost,)
+            outcome = self._disk.offer(WriteGop(self._writer, gop, gaps), gop.size_bytes)
+            if outcome is not None:
+                self._lost = None
+                return outcome
+        self._skips_parts = True  # the rest of the group is of no use without this part
+        self._drop(gop)
+        return fail(self._disk.error("the disk is too slow: a group was dropped"))
+
+    def _drop(self, gop: Gop) -> None:
+        self.dropped_gops += 1
+        self._disk.dropped_gops += 1
+        if self._lost is None:
+            self.log.warn(
+                "{recording}: the disk {disk} is too slow, groups are dropped",
+                recording=self.recording_id,
+                disk=self._disk.disk_id,
+            )
+        start_us = gop.start_us if self._lost is None else self._lost.start_us
+        self._lost = Gap(start_us, gop.end_us, GapReason.SLOW_DISK)
+
+    def note_gap(self, gap: Gap) -> None:
+        """Note that something is missing, such as after a lost connection."""
+        if self._closed is None:
+            noted = self._disk.put(NoteGap(self._writer, (gap,)))
+            noted.addErrback(lambda failure: None)  # the disk has logged it
+
+    def close(self) -> "Deferred[None]":
+        """End the recording behind what was given to it so far.
+
+        :returns: fires when it is closed on the disk; the same for each call. Cancelling it changes
+            nothing on the disk.
+        """
+        if self._closed is None:
+            if self._lost is not None:
+                self.note_gap(self._lost)
+            self._closed = _Once()
+            self._disk.put(CloseRecording(self._writer)).addBoth(self._closed.fire)
+        return self._closed.wait()
+
+
+class Disk:
+    """One disk folder, written to by a thread of its own.
+
+    :param disk_id: such as ``HDD_DISK``.
+    :param folder: the disk's folder; made if it is not there.
+    :param serial: serial number of this recorder, 12 upper-case hexadecimal digits.
+    :param reactor: gets the outcomes.
+    :param files: what does the file operations.
+    :param now: the UTC clock, seconds since 1970.
+    :param monotonic: a clock that never steps, in seconds.
+    :param zone: whose local time names are in; None is this machine's.
+    :param product: full name of this product, as blocks tell it.
+    :param digits: gives numbers from 0 to 65535 at random, for names.
+    :param start_thread: starts the writer thread.
+    :param state_changed: called in the reactor's thread when `state` has another value.
+    :ivar state: how the disk is, by what was last tried.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        disk_id: str,
+        folder: Path,
+        serial: str,
+        *,
+        reactor: IReactorFromThreads,
+        files: IFiles | None = None,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        zone: tzinfo | None = None,
+        product: str = "axis_nvr",
+        digits: Callable[[], int] = lambda: random.randrange(0x10000),
+        start_thread: StartThread = start_thread,
+        state_changed: Callable[[DiskState], None] | None = None,
+    ) -> None:
+        self.disk_id = disk_id
+        self.folder = folder
+        self.state = DiskState.STOPPED
+        self.dropped_gops = 0
+        self._reactor = reactor
+        self._now = now
+        self._start_thread = start_thread
+        self._state_changed = state_changed
+        self._failed_gops = 0
+        self._last_error = ""
+        self._queue: WriteQueue[_Ticket] = WriteQueue()
+        self._writer = DiskWriter(
+            cast(IFiles, Files()) if files is None else files,
+            folder,
+            serial=serial,
+            product=product,
+            zone=zone,
+            digits=digits,
+            now=now,
+            monotonic=monotonic,
+        )
+        self._is_started = False
+        self._started, self._stopped = _Once(), _Once()
+
+    # The reactor's thread.
+
+    def start(self) -> "Deferred[None]":
+        """Open the disk and start its thread.
+
+        :returns: fires when recordings can be opened. Cancelling it stops nothing: call `stop`.
+            A disk is started once; after `stop`, make another.
+        :raises StorageError: as a failure: the disk cannot be used; `state` says how.
+        """
+        if not self._is_started:
+            self._is_started = True
+            self._start_thread(self._run, f"disk {self.disk_id}")
+        return self._started.wait()
+
+    def stop(self) -> "Deferred[None]":
+        """Close all recordings behind what they were given, then the disk.
+
+        :returns: fires when its thread has ended. Cancelling it stops nothing.
+        """
+        if not self._is_started:
+            return succeed(None)
+        self._queue.close()
+        return self._stopped.wait()
+
+    def open_recording(
+        self, details: RecordingDetails, *, start_us: int | None = None
+    ) -> "Deferred[Recording]":
+        """Begin a recording. Its files come into being with its first group.
+
+        :param start_us: what its name says: UTC, microseconds since 1970; now, if not given.
+        :returns: the recording. Cancelling it leaves a recording behind that has no files.
+        :raises StorageError: as a failure: the disk cannot be used.
+        """
+        start_us = int(self._now() * 1e6) if start_us is None else start_us
+        opened = self.put(OpenRecording(details, start_us))
+        return opened.addCallback(lambda writer: Recording(self, writer))
+
+    def status(self) -> DiskStatus:
+        """Tell how the disk is and what it has done."""
+        load, space = self._queue.load, self._writer.space
+        return DiskStatus(
+            disk_id=self.disk_id,
+            state=self.state,
+            total_bytes=space.total_bytes,
+            free_bytes=space.free_bytes,
+            recordings=len(self._writer.recordings),
+            queued_gops=load.gops,
+            queued_bytes=load.size_bytes,
+            written_gops=self._writer.written_gops,
+            written_bytes=self._writer.written_bytes,
+            dropped_gops=self.dropped_gops,
+            failed_gops=self._failed_gops,
+            last_error=self._last_error,
+        )
+
+    def offer(self, job: WriteGop, size_bytes: int) -> "Deferred[None] | None":
+        """Queue a group; None if there is no room for it."""
+        outcome: Deferred[None] = Deferred()
+        is_taken = self._queue.offer(_Ticket(job, outcome), job.recording, size_bytes)
+        return outcome if is_taken else None
+
+    def put(self, job: Job) -> "Deferred[Any]":
+        """Queue a job without media; fails if the disk is stopped."""
+        outcome: Deferred[Any] = Deferred()
+        if not self._is_started or not self._queue.put(_Ticket(job, outcome)):
+            return fail(self.error("the disk is not running"))
+        return outcome
+
+    def error(self, message: str) -> StorageError:
+        """Give an error of this disk."""
+        return StorageError(StorageErrorKind.FAILED, self.folder, message)
+
+    def _deliver(self, tickets: list[_Ticket], outcomes: list[object]) -> None:
+        """Tell what came of a batch."""
+        for ticket, outcome in zip(tickets, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                self._note_error(outcome, is_gop=isinstance(ticket.job, WriteGop))
+            elif isinstance(ticket.job, WriteGop):
+                self._set_state(DiskState.OK)
+        for ticket, outcome in zip(tickets, outcomes, strict=True):
+            if ticket.outcome.called:
+                continue
+            if isinstance(outcome, Exception):
+                ticket.outcome.errback(Failure(outcome))
+            else:
+                ticket.outcome.callback(outcome)
+
+    def _note_error(self, error: Exception, *, is_gop: bool = False) -> None:
+        self._failed_gops += is_gop
+        words = str(error)
+        kind = error.kind if isinstance(error, StorageError) else StorageErrorKind.FAILED
+        if words != self._last_error or self.state != kind.value:
+            self.log.critical("{disk}: {error}", disk=self.disk_id, error=words)
+        self._last_error = words
+        self._set_state(DiskState(kind.value))
+
+    def _set_state(self, state: DiskState) -> None:
+        if state is self.state:
+            return
+        self.log.info("{disk} is {state}", disk=self.disk_id, state=state.value)
+        self.state = state
+        if self._state_changed is not None:
+            self._state_changed(state)
+
+    def _start_ended(self, settled: list[str]) -> None:
+        if settled:
+            self.log.warn(
+                "{disk}: {count} recordings were open when the recorder last stopped",
+                disk=self.disk_id,
+                count=len(settled),
+            )
+        self._set_state(DiskState.OK)
+        self._started.fire(None)
+
+    def _start_failed(self, error: Exception) -> None:
+        self._note_error(error)
+        self._started.fire(Failure(error))
+        self._stopped.fire(None)
+
+    def _stop_ended(self, error: Exception | None) -> None:
+        if error is not None:
+            self._note_error(error)
+        self._set_state(DiskState.STOPPED)
+        self._stopped.fire(None)
+
+    # The writer thread.
+
+    def _run(self) -> None:
+        """Be the writer thread."""
+        call = self._reactor.callFromThread
+        try:
+            settled = self._writer.start()
+        except Exception as error:
+            self._queue.close()
+            call(self._start_failed, error)
+            self._refuse_queued(error)
+            return
+        call(self._start_ended, settled)
+        while self.run_batch(wait=True):
+            pass
+        stop_error: Exception | None = None
+        try:
+            self._writer.stop()
+        except Exception as error:
+            stop_error = error
+        call(self._stop_ended, stop_error)
+
+    def run_batch(self, *, wait: bool) -> bool:
+        """Do everything that is queued; called in the writer thread only.
+
+        :param wait: for something to be queued.
+        :returns: False once the disk is to stop and nothing is queued.
+        """
+        tickets = self._queue.take(wait=wait)
+        if tickets is None:
+            return False
+        outcomes: list[object]
+        try:
+            outcomes = self._writer.process(ticket.job for ticket in tickets)
+        except Exception as error:  # the outermost frame of this thread
+            self.log.failure("{disk}: a batch was not written", disk=self.disk_id)
+            outcomes = [error] * len(tickets)
+        self._queue.done()
+        self._reactor.callFromThread(self._deliver, tickets, outcomes)
+        return True
+
+    def _refuse_queued(self, error: Exception) -> None:
+        tickets = self._queue.take(wait=False) or []
+        self._queue.done()
+        outcomes: list[object] = [error] * len(tickets)
+        self._reactor.callFromThread(self._deliver, tickets, outcomes)

@@ -1,0 +1,68 @@
+"""Gaps on their way to the index and into the blocks' tags."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+
+from axis_nvr.media.units import Gap
+from axis_nvr.storage.layout import utc_text
+
+#: Gaps wait this long for an index transaction that happens anyway, in seconds; then they get one.
+#: What waits is lost if the recorder dies.
+MAX_WAIT_SECONDS = 60.0
+#: Gaps told one by one in a block's tags, or waiting for the index; those after are told as one.
+MAX_GAPS = 1000
+#: The same gap told again within as many others is one gap.
+_REMEMBERED = 64
+
+#: Name of a block's tag that tells a gap.
+GAP_TAG = "GAP"
+
+
+def gap_text(gap: Gap) -> str:
+    """Give a gap as a block's tag tells it: from/to, why, packets lost, and words for people."""
+    times = f"{utc_text(gap.start_us)}/{utc_text(gap.end_us)}"
+    return f"{times} {gap.reason} {gap.lost_packets} {gap.detail}".rstrip()
+
+
+class GapNotes:
+    """The gaps of one recording that are not in the index or not in a block yet."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Gap] = []
+        self._of_block: list[Gap] = []
+        self._recent: deque[Gap] = deque(maxlen=_REMEMBERED)
+        self._since: float | None = None
+
+    def extend(self, gaps: Iterable[Gap], now: float) -> None:
+        """Take gaps, each once though it may be told twice: with its unit and with its group."""
+        for gap in gaps:
+            if gap not in self._recent:
+                self._recent.append(gap)
+                _add(self._waiting, gap)
+                _add(self._of_block, gap)
+                if self._since is None:
+                    self._since = now
+
+    def is_due(self, now: float) -> bool:
+        """Tell whether gaps have waited long enough for a transaction of their own."""
+        return self._since is not None and now - self._since >= MAX_WAIT_SECONDS
+
+    def take_waiting(self) -> list[Gap]:
+        """Give what the index does not know yet."""
+        self._since = None
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def take_tags(self) -> list[tuple[str, str]]:
+        """Give the tags of the block that ends now."""
+        of_block, self._of_block = self._of_block, []
+        return [(GAP_TAG, gap_text(gap)) for gap in of_block]
+
+
+def _add(gaps: list[Gap], gap: Gap) -> None:
+    if len(gaps) < MAX_GAPS:
+        gaps.append(gap)
+        return
+    lost = gaps[-1].lost_packets + gap.lost_packets
+    gaps[-1] = replace(gaps[-1], end_us=gap.end_us, lost_packets=lost)

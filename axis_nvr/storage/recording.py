@@ -1,0 +1,393 @@
+"""One recording being written: groups of units in, blocks out.
+
+`RecordingWriter` runs in its disk's writer thread. A batch goes in three strides, so that each file
+is synced once and the index is written once for all that a batch holds:
+
+1. `write` for each group: bytes go to the file of the open block; blocks are cut and closed.
+2. `sync`: every file written to is synced; then the XML of blocks that began or ended is put in
+   place and the folders are synced. What this leaves for the index stands in `index_writes`.
+3. The index writes of all recordings go in one transaction (`axis_nvr.storage.writer`).
+
+Only then is a group acknowledged.
+
+When something fails, the block is closed behind its last good byte and the group is reported as not
+stored; the next group that begins at a key frame opens another block. A block that could not even
+be closed is noted in the index as unfinished.
+
+Metadata units are left out: no place for them in the layout is known.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+from axis_nvr.errors import StorageError, StorageErrorKind
+from axis_nvr.media.gop import Gop
+from axis_nvr.media.units import AccessUnit, Gap, GapReason, MetadataFormat
+from axis_nvr.storage.block import BlockHead, BlockWriter
+from axis_nvr.storage.clusters import plan_clusters, straighten
+from axis_nvr.storage.cutting import BlockState, cut_reason, formats_of, stop_of
+from axis_nvr.storage.files import replace_file, storage_errors
+from axis_nvr.storage.gap_notes import GapNotes
+from axis_nvr.storage.index import Index, RecordingRow
+from axis_nvr.storage.layout import RECORDING_XML, block_file, recording_folder
+from axis_nvr.storage.place import Place
+from axis_nvr.storage.stream_tracks import StreamTracks, track_order
+from axis_nvr.storage.xml import (
+    BlockStatus,
+    BlockXml,
+    RecordingXml,
+    build_block,
+    build_recording,
+)
+
+#: A change of the index that waits for its transaction.
+IndexWrite = Callable[[Index], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingDetails:
+    """What is known of a recording before its first picture.
+
+    :param device: external id of the device it is of.
+    :param stream_options: the effective stream options.
+    :param source_token: number of the camera on a product with several, else 1.
+    :param trigger_type: ``continuous`` or ``triggered``.
+    :param trigger_name: name of the rule or configuration (``eventid`` of ``list.cgi``).
+    :param trigger_trigger: name of the action (``eventtrigger`` of ``list.cgi``).
+    :param group: token of its recording group, empty without one.
+    :param frame_rate: pictures a second that were asked for, None if unknown; what the stream says
+        of itself goes before it.
+    """
+
+    device: str
+    stream_options: str
+    source_token: int = 1
+    trigger_type: str = "continuous"
+    trigger_name: str = "continuous"
+    trigger_trigger: str = "continuous"
+    group: str = ""
+    frame_rate: Fraction | None = None
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class _Block(BlockState):
+    """A block being written, or closed in the batch that runs.
+
+    :ivar good_stop_us: where its durable part ends.
+    :ivar is_announced: it has its XML.
+    :ivar is_finished: nothing more is written to it.
+    """
+
+    block_id: str
+    writer: BlockWriter
+    streams: StreamTracks
+    good_stop_us: int = 0
+    is_announced: bool = False
+    is_finished: bool = False
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What of the recording is on the disk; `streams` is None before its first block is."""
+
+    streams: StreamTracks | None = None
+    start_us: int = 0
+    stop_us: int = 0
+
+
+class RecordingWriter:
+    """Writes one recording; not safe for threads.
+
+    :param place: the disk.
+    :param recording_id: from `Place.choose_recording_id`.
+    :ivar index_writes: what the index does not know yet of what is durable.
+    :ivar gaps: what is missing from the recording and not told yet.
+    """
+
+    def __init__(self, place: Place, recording_id: str, details: RecordingDetails) -> None:
+        self.recording_id = recording_id
+        self.details = details
+        self.index_writes: list[IndexWrite] = []
+        self.gaps = GapNotes()
+        self._place = place
+        self._folder = recording_folder(place.folder, recording_id)
+        self._block: _Block | None = None
+        self._touched: list[_Block] = []
+        self._progress = _Progress()
+        self._failure: StorageError | None = None
+        self._is_closing = False
+
+    @property
+    def open_block(self) -> BlockWriter | None:
+        """The block being written, None between blocks."""
+        return self._block.writer if self._block is not None else None
+
+    # Stride 1: bytes to files.
+
+    def write(self, gop: Gop, now: float) -> None:
+        """Write a group; it is durable only after `sync`.
+
+        :raises StorageError: it is not stored.
+        """
+        stored, block = _stored(gop.units), self._block
+        shift_us = block.shift_us if block is not None and not gop.starts_at_sync else 0
+        units, shift_us = straighten(gop, stored, shift_us)
+        if units and block is not None and gop.starts_at_sync:
+            cut = cut_reason(block, gop, units, is_bent=bool(shift_us))
+            if cut is not None:
+                self._finish_block()
+        self.gaps.extend(gop.gaps, now)
+        if not units:
+            return
+        block = self._block
+        if block is None:
+            if not gop.starts_at_sync:
+                message = "the rest of a group whose beginning is not stored"
+                raise StorageError(StorageErrorKind.FAILED, self._folder, message)
+            block = self._open_block(units)
+        self._append(block, gop, units, now)
+        block.shift_us = shift_us
+
+    def _open_block(self, units: Sequence[AccessUnit]) -> _Block:
+        start_us = min(unit.utc_us for unit in units)
+        streams = StreamTracks.of_units(formats_of(units), units, self.details.frame_rate)
+        self._place.check_present()
+        block_id = self._place.choose_block_id(start_us, self.recording_id)
+        path = block_file(self._folder, block_id)
+        self._place.make_folders(path.parent)
+        head = BlockHead(streams.matroska(), start_us, self._place.product)
+        self._block = _Block(
+            start_us=start_us,
+            main_track=track_order(streams.formats)[0],
+            tracks=streams.numbered(),
+            block_id=block_id,
+            writer=BlockWriter(self._place.files, path, head),
+            streams=streams,
+        )
+        return self._block
+
+    def _append(self, block: _Block, gop: Gop, units: Sequence[AccessUnit], now: float) -> None:
+        clusters = plan_clusters(units, block.start_us, block.tracks, block.main_track)
+        if block not in self._touched:
+            self._touched.append(block)
+        last_us, stop_us = stop_of(gop, units, block.main_track)
+        try:
+            for cluster in clusters:
+                block.writer.append(cluster)
+        except StorageError:
+            self._finish_block()
+            raise
+        block.last_us = max(block.last_us, last_us)
+        block.stop_us = max(block.stop_us, stop_us)
+        left_out = len(units) - sum(len(cluster.frames) for cluster in clusters)
+        if left_out:
+            detail = f"{left_out} frames of a track that changed within a group"
+            gap = Gap(gop.start_us, gop.end_us, GapReason.SOURCE_CHANGED, detail=detail)
+            self.gaps.extend([gap], now)
+
+    def _finish_block(self) -> None:
+        """Close the open block, if there is one; raises nothing."""
+        block, self._block = self._block, None
+        if block is None:
+            return
+        if block not in self._touched:
+            self._touched.append(block)
+        if not block.writer.written_bytes:  # its very first write failed
+            self._lose(block, "nothing was written")
+            return
+        try:
+            duration_ms = (block.stop_us - block.start_us) / 1000
+            block.writer.finish(duration_ms, self.gaps.take_tags())
+            block.is_finished = True
+        except StorageError as error:
+            self._lose(block, str(error))
+            self._failure = error  # what this batch wrote to it before is lost too
+
+    def _lose(self, block: _Block, why: str) -> None:
+        """Stop writing a block where it was last good, and note what repair has to do."""
+        if self._block is block:
+            self._block = None
+        if block in self._touched:
+            self._touched.remove(block)
+        block.writer.give_up(keep=block.is_announced)
+        if not block.is_announced:  # nobody knows of it
+            self._remove(block.writer.path.with_suffix(".xml"))
+            self._place.forget_folder(block.writer.path.parent)
+            return
+        good_bytes, stop_us = block.writer.good_bytes, block.good_stop_us
+        self._progress.stop_us = max(self._progress.stop_us, stop_us)
+        self.index_writes += [
+            partial(
+                Index.close_block, block_id=block.block_id, stop_us=stop_us, size_bytes=good_bytes
+            ),
+            partial(
+                Index.mark_unfinished, block_id=block.block_id, good_bytes=good_bytes, reason=why
+            ),
+        ]
+
+    def _remove(self, path: Path) -> None:
+        with suppress(OSError):
+            self._place.files.remove(path)
+
+    def finish(self) -> None:
+        """Close the open block and, at the next `sync`, the recording."""
+        self._finish_block()
+        self._is_closing = True
+
+    # Stride 2: what was written becomes durable, and is told in XML.
+
+    def sync(self, now: float) -> None:
+        """Make all that was written durable, and lay out what the index is to be told.
+
+        :raises StorageError: something of it is not.
+        """
+        failure, self._failure = self._failure, None
+        for block in self._touched.copy():
+            try:
+                self._make_durable(block)
+            except StorageError as error:
+                failure = failure or error
+                self._lose(block, str(error))
+        self._touched.clear()
+        if self._is_closing:
+            try:
+                self._conclude_recording()
+            except StorageError as error:
+                failure = failure or error
+        self._tell_gaps(now)
+        if failure is not None:
+            raise failure
+
+    def _make_durable(self, block: _Block) -> None:
+        block.writer.sync()
+        block.good_stop_us = block.stop_us
+        if not block.is_announced:
+            self._announce_block(block)
+        if block.is_finished:
+            self._conclude_block(block)
+
+    def _announce_block(self, block: _Block) -> None:
+        """Put the XML of a new block, and of a new recording, in place."""
+        before = self._progress.streams
+        streams = block.streams if before is None else before.joined(block.streams)
+        if before is None:
+            self._progress.start_us = block.start_us
+            self._write_recording_xml(streams, None)
+        if not block.is_finished:
+            self._write_block_xml(block, BlockStatus.RECORDING)
+        else:
+            with storage_errors(block.writer.path.parent, "sync a folder"):
+                self._place.files.sync_folder(block.writer.path.parent)
+        if before is None:
+            self.index_writes.append(partial(Index.add_recording, row=self._row(streams)))
+        elif before != streams:
+            self.index_writes.append(
+                partial(
+                    Index.set_media,
+                    recording_id=self.recording_id,
+                    video=streams.video_row(),
+                    audio=streams.audio_row(),
+                )
+            )
+        self.index_writes.append(
+            partial(
+                Index.add_block,
+                recording_id=self.recording_id,
+                block_id=block.block_id,
+                start_us=block.start_us,
+            )
+        )
+        self._progress.streams = streams
+        block.is_announced = True
+
+    def _conclude_block(self, block: _Block) -> None:
+        """Tell that a block whose bytes are durable is whole."""
+        block.good_stop_us = block.stop_us
+        block.writer.close()
+        self._write_block_xml(block, BlockStatus.COMPLETE)
+        self._progress.stop_us = max(self._progress.stop_us, block.stop_us)
+        self.index_writes.append(
+            partial(
+                Index.close_block,
+                block_id=block.block_id,
+                stop_us=block.stop_us,
+                size_bytes=block.writer.good_bytes,
+            )
+        )
+
+    def _conclude_recording(self) -> None:
+        """Tell that the recording has ended; one that never began leaves nothing."""
+        streams, stop_us = self._progress.streams, self._progress.stop_us
+        if streams is None:
+            self._remove(self._folder / RECORDING_XML)
+            self._place.forget_folder(self._folder)
+            return
+        self.index_writes.append(
+            partial(Index.close_recording, recording_id=self.recording_id, stop_us=stop_us)
+        )
+        self._write_recording_xml(streams, stop_us)
+
+    def _write_block_xml(self, block: _Block, status: BlockStatus) -> None:
+        is_whole = status is BlockStatus.COMPLETE
+        path = block.writer.path.with_suffix(".xml")
+        stop_us = block.stop_us if is_whole else None
+        xml = BlockXml(block.block_id, self.recording_id, block.start_us, stop_us, status)
+        with storage_errors(path, "write"):
+            replace_file(self._place.files, path, build_block(xml))
+            self._place.files.sync_folder(path.parent)
+
+    def _write_recording_xml(self, streams: StreamTracks, stop_us: int | None) -> None:
+        details, path = self.details, self._folder / RECORDING_XML
+        xml = RecordingXml(
+            recording_id=self.recording_id,
+            start_us=self._progress.start_us,
+            stop_us=stop_us,
+            group=details.group,
+            source_token=details.source_token,
+            tracks=streams.xml(),
+            trigger_trigger=details.trigger_trigger,
+            trigger_name=details.trigger_name,
+            trigger_type=details.trigger_type,
+            device=details.device,
+            stream_options=details.stream_options,
+        )
+        with storage_errors(path, "write"):
+            replace_file(self._place.files, path, build_recording(xml))
+            self._place.files.sync_folder(self._folder)
+
+    def _row(self, streams: StreamTracks) -> RecordingRow:
+        details = self.details
+        return RecordingRow(
+            recording_id=self.recording_id,
+            start_us=self._progress.start_us,
+            stop_us=None,
+            recording_type=details.trigger_type,
+            source=str(details.source_token),
+            event=details.trigger_name,
+            action=details.trigger_trigger,
+            video=streams.video_row(),
+            audio=streams.audio_row(),
+            device=details.device,
+            stream_options=details.stream_options,
+            group=details.group,
+        )
+
+    def _tell_gaps(self, now: float) -> None:
+        """Lay out gaps for the index, with a transaction that happens anyway or when it is time."""
+        if self._progress.streams is None:
+            return
+        if self.index_writes or self._is_closing or self.gaps.is_due(now):
+            gaps = self.gaps.take_waiting()
+            if gaps:
+                self.index_writes.append(
+                    partial(Index.add_gaps, recording_id=self.recording_id, gaps=gaps)
+                )
+
+
+def _stored(units: Iterable[AccessUnit]) -> Sequence[AccessUnit]:
+    """Give the units that are stored: no metadata, nothing empty."""
+    return [unit for unit in units if unit.data and type(unit.format) is not MetadataFormat]

@@ -1,0 +1,109 @@
+"""The tables of ``index.db``: version 2.0 as Axis devices write it, and our own beside them.
+
+A reader made for Axis disks finds its tables and columns with their meanings. What is ours stands
+in tables whose names begin with ``nvr_``; ``PRAGMA user_version`` is their version.
+
+================  ==================================================================================
+nvr_recordings    the device, the effective stream options and the group of a recording
+nvr_gaps          what is missing from a recording, or bent in it: from, to, why
+nvr_unfinished    blocks whose file was not closed properly, and how many bytes of it are good
+================  ==================================================================================
+
+Where a GOP is within a block stands in the block's Cues, and nowhere twice.
+"""
+
+MAJOR, MINOR = 2, 0
+#: Version of our own tables.
+USER_VERSION = 1
+
+_RECORDING_COLUMNS = """
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    filename TEXT UNIQUE NOT NULL,
+    path TEXT NOT NULL,
+    starttime TEXT,
+    stoptime TEXT,
+    recording_type_id INTEGER REFERENCES recording_types(id),
+    recording_source_id INTEGER REFERENCES recording_sources(id),
+    recording_event_id INTEGER REFERENCES recording_events(id),
+    recording_action_id INTEGER REFERENCES recording_actions(id),
+    audio_id INTEGER REFERENCES audios(id),
+    video_id INTEGER REFERENCES videos(id),
+    metadata_id INTEGER REFERENCES metadata(id),
+    CHECK (stoptime IS NULL OR starttime IS NOT NULL)
+"""
+
+_BLOCK_COLUMNS = """
+    id INTEGER PRIMARY KEY,
+    filename TEXT UNIQUE NOT NULL,
+    path TEXT NOT NULL,
+    starttime TEXT,
+    stoptime TEXT,
+    recording_id INTEGER{references},
+    filesize INTEGER DEFAULT 0,
+    CHECK (stoptime IS NULL OR starttime IS NOT NULL)
+"""
+
+#: What an index of version 2.0 holds.
+AXIS_TABLES = f"""
+CREATE TABLE version (major INTEGER NOT NULL, minor INTEGER NOT NULL, date TEXT NOT NULL);
+
+CREATE TABLE recording_types (id INTEGER PRIMARY KEY, recording_type TEXT UNIQUE NOT NULL);
+CREATE TABLE recording_sources (id INTEGER PRIMARY KEY, source_name TEXT UNIQUE NOT NULL);
+CREATE TABLE recording_events (id INTEGER PRIMARY KEY, event_name TEXT UNIQUE NOT NULL);
+CREATE TABLE recording_actions (id INTEGER PRIMARY KEY, action_name TEXT UNIQUE NOT NULL);
+CREATE TABLE videos (
+    id INTEGER PRIMARY KEY, videos_type TEXT NOT NULL, videos_properties TEXT NOT NULL,
+    UNIQUE (videos_type, videos_properties)
+);
+CREATE TABLE audios (
+    id INTEGER PRIMARY KEY, audios_type TEXT NOT NULL, audios_properties TEXT NOT NULL,
+    UNIQUE (audios_type, audios_properties)
+);
+CREATE TABLE metadata (
+    id INTEGER PRIMARY KEY, metadata_type TEXT NOT NULL, metadata_properties TEXT NOT NULL,
+    UNIQUE (metadata_type, metadata_properties)
+);
+
+CREATE TABLE recordings ({_RECORDING_COLUMNS});
+CREATE TABLE blocks ({_BLOCK_COLUMNS.format(references=" REFERENCES recordings(id)")});
+CREATE TABLE remove_recordings ({_RECORDING_COLUMNS});
+CREATE TABLE remove_blocks ({_BLOCK_COLUMNS.format(references="")});
+
+CREATE INDEX recordings_starttime ON recordings(starttime);
+CREATE INDEX recordings_action ON recordings(recording_action_id);
+CREATE INDEX blocks_starttime ON blocks(starttime);
+CREATE INDEX blocks_recording_starttime ON blocks(recording_id, starttime);
+
+CREATE TRIGGER blocks_deleted AFTER DELETE ON blocks
+WHEN EXISTS (SELECT 1 FROM blocks WHERE recording_id = OLD.recording_id)
+BEGIN
+    UPDATE recordings
+    SET starttime = (SELECT MIN(starttime) FROM blocks WHERE recording_id = OLD.recording_id)
+    WHERE id = OLD.recording_id;
+END;
+"""  # noqa: S608 - nothing from outside is in it
+
+#: What we add; an index that came from elsewhere gets it too.
+OUR_TABLES = """
+CREATE TABLE IF NOT EXISTS nvr_recordings (
+    recording_id INTEGER PRIMARY KEY REFERENCES recordings(id) ON DELETE CASCADE,
+    device TEXT NOT NULL,
+    stream_options TEXT NOT NULL,
+    group_token TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS nvr_gaps (
+    id INTEGER PRIMARY KEY,
+    recording_id INTEGER NOT NULL REFERENCES recordings(id) ON DELETE CASCADE,
+    start_us INTEGER NOT NULL,
+    end_us INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    lost_packets INTEGER NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS nvr_gaps_recording ON nvr_gaps(recording_id, start_us);
+CREATE TABLE IF NOT EXISTS nvr_unfinished (
+    block_id INTEGER PRIMARY KEY REFERENCES blocks(id) ON DELETE CASCADE,
+    good_bytes INTEGER NOT NULL,
+    reason TEXT NOT NULL
+);
+"""

@@ -1,0 +1,302 @@
+"""What a disk's writer thread does, without the thread: batches of jobs in, outcomes out.
+
+One batch is everything that was queued. Each group of it is one gathered write; each file is synced
+once, however many of its groups are in the batch; the index is written once, if there is anything
+to tell it. So a disk that falls behind does larger batches and fewer syncs.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+from typing import Protocol
+
+from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
+from axis_nvr.media.gop import Gop
+from axis_nvr.media.units import Gap
+from axis_nvr.storage.files import IFiles, Space, storage_errors
+from axis_nvr.storage.index import Index
+from axis_nvr.storage.layout import INDEX_NAME, LOCK_NAME
+from axis_nvr.storage.place import Place
+from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
+from axis_nvr.storage.settle import settle
+
+#: How old the figure of free space may be, in seconds.
+SPACE_SECONDS = 5.0
+
+
+class Job(Protocol):
+    """Something for the writer to do.
+
+    :ivar recording: whose success it depends on; None if on nobody's.
+    """
+
+    @property
+    def recording(self) -> RecordingWriter | None:
+        """The recording that must be durable before the job is done."""
+
+    def perform(self, disk: "DiskWriter") -> object:
+        """Do it; what this returns is the outcome once the batch is durable."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenRecording:
+    """Begin a recording; its outcome is the `RecordingWriter`.
+
+    :param start_us: what its name says: UTC, microseconds since 1970.
+    """
+
+    details: RecordingDetails
+    start_us: int
+    recording: RecordingWriter | None = None
+
+    def perform(self, disk: "DiskWriter") -> object:
+        """See `Job`."""
+        return disk.open_recording(self.details, self.start_us)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WriteGop:
+    """Write a group, and note what was lost before it."""
+
+    recording: RecordingWriter
+    gop: Gop
+    gaps: tuple[Gap, ...] = ()
+
+    def perform(self, disk: "DiskWriter") -> object:
+        """See `Job`."""
+        now = disk.monotonic()
+        self.recording.gaps.extend(self.gaps, now)
+        self.recording.write(self.gop, now)
+        disk.written_gops += 1
+        disk.written_bytes += self.gop.size_bytes
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoteGap:
+    """Note what is missing from a recording."""
+
+    recording: RecordingWriter
+    gaps: tuple[Gap, ...]
+
+    def perform(self, disk: "DiskWriter") -> object:
+        """See `Job`."""
+        self.recording.gaps.extend(self.gaps, disk.monotonic())
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CloseRecording:
+    """End a recording."""
+
+    recording: RecordingWriter
+
+    def perform(self, disk: "DiskWriter") -> object:
+        """See `Job`."""
+        self.recording.finish()
+        return None
+
+
+#: What could not be made durable, by recording.
+Failures = dict[RecordingWriter | None, StorageError]
+
+
+class DiskWriter:
+    """Owns a disk's folder and index while it is open; not safe for threads.
+
+    :param now: the UTC clock, seconds since 1970.
+    :param monotonic: a clock that never steps, in seconds.
+    :ivar recordings: those being written, by id.
+    :ivar space: room on the disk when it was last looked at.
+    """
+
+    def __init__(
+        self,
+        files: IFiles,
+        folder: Path,
+        *,
+        serial: str,
+        product: str,
+        zone: tzinfo | None,
+        digits: Callable[[], int],
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.recordings: dict[str, RecordingWriter] = {}
+        self.written_gops = 0
+        self.written_bytes = 0
+        self.space = Space(0, 0)
+        self.monotonic = monotonic
+        self._files = files
+        self._folder = folder
+        self._names = {"serial": serial, "product": product}
+        self._zone = zone
+        self._digits = digits
+        self._now = now
+        self._place: Place | None = None
+        self._lock: int | None = None
+        self._space_at: float | None = None
+        self._untold: list[RecordingWriter] = []
+
+    @property
+    def place(self) -> Place:
+        """The open disk."""
+        if self._place is None:
+            raise StorageError(StorageErrorKind.ABSENT, self._folder, "the disk is not open")
+        return self._place
+
+    def start(self) -> list[str]:
+        """Open the disk: folder, lock, index; settle what an earlier run left open.
+
+        :returns: the ids of the recordings that were settled.
+        :raises StorageError: another process has the disk, or it cannot be used.
+        """
+        files, folder = self._files, self._folder
+        with storage_errors(folder, "make the disk's folder"):
+            _make_folders(files, folder)
+        with storage_errors(folder / LOCK_NAME, "lock the disk"):
+            self._lock = files.lock(folder / LOCK_NAME)
+        index = None
+        try:
+            index = Index.open(files, folder / INDEX_NAME, int(self._now() * 1e6))
+            settled = settle(files, folder, index)
+            self._place = Place(
+                files, folder, index, zone=self._zone, digits=self._digits, **self._names
+            )
+        except BaseException:
+            if index is not None:
+                index.close()
+            self._unlock()
+            raise
+        self._look_at_space()
+        return settled
+
+    def stop(self) -> None:
+        """Close every recording, then the index and the lock.
+
+        :raises StorageError: something of the last bytes is not durable.
+        """
+        jobs = [CloseRecording(recording) for recording in self.recordings.values()]
+        try:
+            outcomes = self.process(jobs)
+        finally:
+            if self._place is not None:
+                self._place.index.close()
+                self._place = None
+            self._unlock()
+        for outcome in outcomes:
+            if isinstance(outcome, NvrError):
+                raise outcome
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._files.close(self._lock)
+            self._lock = None
+
+    def open_recording(self, details: RecordingDetails, start_us: int) -> RecordingWriter:
+        """Begin a recording; nothing of it is on the disk before its first group."""
+        place = self.place
+        recording_id = place.choose_recording_id(start_us)
+        recording = RecordingWriter(place, recording_id, details)
+        self.recordings[recording_id] = recording
+        return recording
+
+    def process(self, jobs: Iterable[Job]) -> list[object]:
+        """Do a batch.
+
+        :returns: for each job, in order, what its `Job.perform` gave, or the `NvrError` that says
+            why it is not done.
+        """
+        jobs = list(jobs)
+        outcomes: list[object] = []
+        for job in jobs:
+            try:
+                outcomes.append(job.perform(self))
+            except NvrError as error:
+                outcomes.append(error)
+        failures = self._sync(dict.fromkeys(job.recording for job in jobs))
+        if failures or any(isinstance(outcome, NvrError) for outcome in outcomes):
+            self._distrust()
+        for at, job in enumerate(jobs):
+            if job.recording in failures and not isinstance(outcomes[at], NvrError):
+                outcomes[at] = failures[job.recording]
+            if isinstance(job, CloseRecording):
+                self._let_go(job.recording)
+        self._look_at_space()
+        return outcomes
+
+    def _let_go(self, recording: RecordingWriter) -> None:
+        self.recordings.pop(recording.recording_id, None)
+        if recording.index_writes:
+            self._untold.append(recording)
+
+    def _sync(self, recordings: Iterable[RecordingWriter | None]) -> Failures:
+        """Make a batch durable and tell the index; what failed, by recording."""
+        failures: Failures = {}
+        now = self.monotonic()
+        for recording in recordings:
+            if recording is not None:
+                try:
+                    recording.sync(now)
+                except StorageError as error:
+                    failures[recording] = error
+        waiting = [r for r in (*self._untold, *self.recordings.values()) if r.index_writes]
+        if not waiting:
+            return failures
+        try:
+            self._tell_index(waiting)
+        except StorageError as error:  # what is not told stays, for the next batch
+            for recording in waiting:
+                if recording.index_writes:
+                    failures.setdefault(recording, error)
+        else:
+            self.place.reserved = set(self.recordings)
+        self._untold = [recording for recording in self._untold if recording.index_writes]
+        return failures
+
+    def _tell_index(self, recordings: Sequence[RecordingWriter]) -> None:
+        """Write to the index what it does not know yet, in one transaction."""
+        index = self.place.index
+        try:
+            with index.transaction():
+                for recording in recordings:
+                    for write in recording.index_writes:
+                        write(index)
+        except StorageError as error:
+            if not isinstance(error.__cause__, sqlite3.IntegrityError):
+                raise
+            if len(recordings) == 1:  # never writable: the files tell it when it is rebuilt
+                recordings[0].index_writes.clear()
+                raise
+            for recording in recordings:  # the others are not to suffer
+                with suppress(StorageError):
+                    self._tell_index([recording])
+            raise
+        for recording in recordings:
+            recording.index_writes.clear()
+
+    def _distrust(self) -> None:
+        if self._place is not None:
+            self._place.distrust_folders()
+
+    def _look_at_space(self) -> None:
+        now = self.monotonic()
+        if self._space_at is None or now - self._space_at >= SPACE_SECONDS:
+            self._space_at = now
+            try:
+                self.space = self._files.space(self._folder)
+            except OSError:
+                self.space = Space(0, 0)
+
+
+def _make_folders(files: IFiles, folder: Path) -> None:
+    """Make a folder and those above it."""
+    if files.exists(folder):
+        return
+    if folder.parent != folder:
+        _make_folders(files, folder.parent)
+    files.make_folder(folder)
+    files.sync_folder(folder.parent)
