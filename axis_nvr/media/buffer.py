@@ -214,7 +214,7 @@ class GopBuffer:
             accepted = self._first_video(unit)
         else:
             accepted = True
-            if self._ends_before(unit, is_video):
+            if self._ends_before(unit):
                 self._close(unit.utc_us)
                 self._open(unit, starts_at_sync=unit.sync and is_video)
             elif not self._units:
@@ -224,22 +224,23 @@ class GopBuffer:
         return accepted
 
     def _first_video(self, unit: AccessUnit) -> bool:
-        """Begin with a sync unit; sound that came before it was a group of its own."""
+        """Begin with a sync unit; sound that came just before it is in its group."""
         if not unit.sync:
             self._skipped_units += 1
             return False
-        if self._units:
+        if self._ends_before(unit):
             self._close(unit.utc_us)
         self._video_track = unit.track
         self._open(unit, starts_at_sync=True)
         return True
 
-    def _ends_before(self, unit: AccessUnit, is_video: bool) -> bool:
+    def _ends_before(self, unit: AccessUnit) -> bool:
         if not self._units:
             return False
         age_us = unit.utc_us - self._start_us
         if self._video_track < 0:
-            return not -SOUND_GOP_US < age_us < SOUND_GOP_US
+            is_too_large = self._size_bytes + len(unit.data) > MAX_GOP_BYTES
+            return is_too_large or not -SOUND_GOP_US < age_us < SOUND_GOP_US
         if unit.sync and unit.track == self._video_track:
             return not 0 <= age_us < MIN_GOP_US or unit.format is not self._video_format
         return (
@@ -248,15 +249,16 @@ class GopBuffer:
         )
 
     def _open(self, unit: AccessUnit, *, starts_at_sync: bool) -> None:
-        self._start_us = unit.utc_us
+        if not self._units:
+            self._start_us = unit.utc_us
         if self._video_track < 0:  # each unit is looked at until the first picture
             self._starts_at_sync = True
             return
         self._starts_at_sync = starts_at_sync
         if unit.track == self._video_track:
             self._video_format = unit.format
-        self._floor_us = unit.utc_us - MAX_GOP_US
-        self._due_us = unit.utc_us + MAX_GOP_US
+        self._floor_us = self._start_us - MAX_GOP_US
+        self._due_us = self._start_us + MAX_GOP_US
 
     def _close(self, end_us: int, *, complete: bool = True) -> None:
         gop = Gop(

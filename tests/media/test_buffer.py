@@ -129,11 +129,19 @@ class GroupingTests(SynchronousTestCase):
         self.assertEqual(self.listener.units, [video(0.2, sync=True)])
         self.assertEqual(self.buffer.status.skipped_units, 2)
 
-    def test_sound_before_the_first_picture_is_a_group_of_its_own(self) -> None:
-        """The first sync picture always begins a group."""
+    def test_sound_just_before_the_first_picture_is_in_its_group(self) -> None:
+        """A stream whose sound comes a moment earlier begins with one group, not with two."""
         feed(self.buffer, [sound(0), sound(0.1), *pictures(1.1, start=0.2)])
-        self.assertEqual(starts(self.listener.gops), [0.0, 0.2])
-        self.assertEqual(len(self.listener.gops[0].units), 2)
+        self.assertEqual(starts(self.listener.gops), [0.0])
+        first = self.listener.gops[0]
+        self.assertEqual([unit.track for unit in first.units[:3]], [1, 1, 0])
+        self.assertTrue(first.starts_at_sync)
+        self.assertEqual(len(first.units), 12)
+
+    def test_sound_long_before_the_first_picture_is_not(self) -> None:
+        """What was sound only for 2 s is a group of its own."""
+        feed(self.buffer, [sound(0), video(1.9), *pictures(1.1, start=2.1)])
+        self.assertEqual(starts(self.listener.gops), [0.0, 2.1])
 
     def test_a_stream_without_video_is_cut_every_two_seconds(self) -> None:
         """Sound alone makes a group each 2 s."""
