@@ -2,7 +2,8 @@
 
 The stream never waits for the disk. A group is handed over at once and acknowledged when it is
 durable; at most `MAX_GOPS_UNDER_WAY` groups or `MAX_BYTES_UNDER_WAY` of a recording are in between,
-and one allowance bounds all recordings together. Past that whole groups are dropped, and the time
+and one allowance bounds all recordings of a
+disk together. Past that whole groups are dropped, and the time
 they covered is noted as one gap, `GapReason.SLOW_DISK`, as soon as the disk takes groups again. A
 part without its beginning is of no use: the parts that follow a dropped one are dropped with it.
 """
@@ -22,11 +23,12 @@ from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import AccessUnit, Gap, GapReason
 
 #: Groups of one recording that are handed over and not acknowledged.
-MAX_GOPS_UNDER_WAY = 6
+MAX_GOPS_UNDER_WAY = 16
 #: The bytes of these groups.
-MAX_BYTES_UNDER_WAY = 24 * 1024 * 1024
-#: The bytes of all recordings' groups that are under way; a recording with none may have one.
-MAX_TOTAL_BYTES_UNDER_WAY = 512 * 1024 * 1024
+MAX_BYTES_UNDER_WAY = 32 * 1024 * 1024
+#: The bytes of all groups that are under way to a disk; a recording with none may have one. Below
+#: the limit of the disk's own queue (`axis_nvr.storage.queue`), so that it is here they are lost.
+MAX_DISK_BYTES_UNDER_WAY = 240 * 1024 * 1024
 
 
 class RecordingSink(Protocol):
@@ -47,9 +49,9 @@ class RecordingSink(Protocol):
 
 
 class Allowance:
-    """The bytes that all feeds may have under way together."""
+    """The bytes that all feeds of a disk may have under way together."""
 
-    def __init__(self, limit_bytes: int = MAX_TOTAL_BYTES_UNDER_WAY) -> None:
+    def __init__(self, limit_bytes: int = MAX_DISK_BYTES_UNDER_WAY) -> None:
         self.limit_bytes = limit_bytes
         self.used_bytes = 0
 

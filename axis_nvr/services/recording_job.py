@@ -85,7 +85,7 @@ class _Core:
     recording: RecordingSink | None = None
     timer: IDelayedCall | None = None
     wait_seconds: float = FIRST_WAIT_SECONDS
-    stop_asked: bool = False
+    written_before: int = 0  # groups written when this recording was opened
     idle: list["Deferred[None]"] = field(default_factory=list)
 
 
@@ -150,6 +150,11 @@ class RecordingJob:
             last_error=self._last_error,
             failures=self._failures,
         )
+
+    @property
+    def written_gops(self) -> int:
+        """Groups that are durable."""
+        return self._feed.counts.written_gops
 
     # What the states do.
 
@@ -232,6 +237,8 @@ def _back_off(inputs: _Inputs, core: _Core, failure: Failure) -> None:
     core.job.note(failure)
     if abandoned is not None:
         core.job.close(abandoned)
+        if core.job.written_gops > core.written_before:  # it was well for a while
+            core.wait_seconds = FIRST_WAIT_SECONDS
     core.timer = core.job.later(core.wait_seconds)
     core.wait_seconds = min(2 * core.wait_seconds, LONGEST_WAIT_SECONDS)
 
@@ -249,7 +256,7 @@ def _started(inputs: _Inputs, core: _Core) -> None:
 @pep614(_opening.upon(_Inputs.opened).to(_recording))
 def _opened(inputs: _Inputs, core: _Core, recording: RecordingSink) -> None:
     core.state, core.recording = "recording", recording
-    core.wait_seconds = FIRST_WAIT_SECONDS
+    core.written_before = core.job.written_gops
     core.job.attach(recording)
 
 

@@ -35,7 +35,7 @@ COLOURS = {
     "opening": "busy",
     "closing": "busy",
     "waiting": "bad",
-    "ready": "good",
+    "ok": "good",
     "starting": "busy",
 }
 

@@ -219,6 +219,27 @@ class JobTests(SynchronousTestCase):
             waits.append(waited)
         self.assertEqual(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60])
 
+    def test_a_disk_that_takes_nothing_is_asked_less_and_less(self) -> None:
+        """A recording that opens and cannot be written to does not shorten the wait."""
+        self.job.start()
+        waits = []
+        for number in range(4):
+            recording = self.opened(str(number))
+            self.push(2)
+            recording.acknowledgements[0].errback(Failure(no_disk()))
+            asked, waited = len(self.opening), 0.0
+            while len(self.opening) == asked:
+                self.clock.advance(0.5)
+                waited += 0.5
+            waits.append(waited)
+        self.assertEqual(waits, [1, 2, 4, 8])
+        recording = self.opened("well again")
+        self.push(3)
+        recording.acknowledge()
+        recording.acknowledgements[0].errback(Failure(no_disk()))
+        self.clock.advance(1.0)
+        self.assertEqual(self.job.status.state, "opening")
+
     def test_the_last_pictures_are_recorded(self) -> None:
         """A stop hands on the open group, ends the recording, and is done when that is."""
         recording = self.started()

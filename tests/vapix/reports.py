@@ -79,7 +79,7 @@ WELL = RecorderReport(
     ),
     (
         DiskReport(
-            "HDD_DISK", "/srv/nvr/HDD_DISK", "ready", 1_230_000_000_000, 4_000_000_000_000, 1
+            "HDD_DISK", "/srv/nvr/HDD_DISK", "ok", 1_230_000_000_000, 4_000_000_000_000, 1
         ),
     ),
     4_000_000,
@@ -123,7 +123,7 @@ ILL = replace(
     ),
     disks=(
         DiskReport("HDD_DISK", _EVIL, "failed", 1, 2, 3, error="no space left on device"),
-        DiskReport("SECOND", "/mnt/second", "ready", 40_000_000_000, 4_000_000_000_000),
+        DiskReport("SECOND", "/mnt/second", "ok", 40_000_000_000, 4_000_000_000_000),
     ),
 )
 NOTHING = replace(WELL, streams=(), idle_cameras=(), recordings=(), disks=())

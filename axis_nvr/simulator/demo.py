@@ -1,0 +1,73 @@
+"""The demonstration: virtual cameras, recorded continuously to a fresh disk."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from axis_nvr.config import CameraConfig, RecordingConfig
+from axis_nvr.services.recorder import Recorder
+from axis_nvr.simulator.camera import virtual_camera
+
+#: The cameras of the demonstration: id and stream options.
+CAMERAS = {
+    "demo-1": "videocodec=h264&resolution=1920x1080&fps=25&videokeyframeinterval=50&audio=1",
+    "demo-2": "videocodec=h265&resolution=1280x720&fps=15&videokeyframeinterval=30",
+}
+
+
+class Demo(Service):
+    """Runs a recorder and the cameras that it records.
+
+    :param recorder: not started.
+    :param announce: called with each line for people.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, recorder: Recorder, announce: Callable[[str], None]) -> None:
+        self._recorder = recorder
+        self._announce = announce
+        self._cameras = {
+            name: virtual_camera(reactor, serial=f"ACCC8E00000{number}")
+            for number, name in enumerate(CAMERAS, 1)
+        }
+
+    def startService(self) -> None:
+        """Start cameras and recorder, and say what there is to see."""
+        super().startService()
+        self._recorder.startService()
+        for name, camera in self._cameras.items():
+            camera.startService()
+            camera.listening().addCallback(self._record, name).addErrback(self._failed)
+        self._tell_where()
+
+    def stopService(self) -> "Deferred[None]":
+        """End the recordings, then the cameras."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await self._recorder.stopService()
+        for camera in self._cameras.values():
+            await camera.stopService()
+
+    def _record(self, addresses: list[str], name: str) -> None:
+        """Record a camera that listens."""
+        host, _, port = addresses[0].partition("://")[2].partition("/")[0].rpartition(":")
+        self._recorder.registry.cameras[name] = CameraConfig(name, address=host, port=int(port))
+        disk = next(iter(self._recorder.disks))
+        self._recorder.add(RecordingConfig(disk, f"device={name}&{CAMERAS[name]}", "--demo"))
+        self._announce(f"virtual camera {name}: ffplay '{addresses[0]}?{CAMERAS[name]}'")
+
+    def _failed(self, failure: Any) -> None:
+        self.log.failure("while a virtual camera started", failure)
+
+    def _tell_where(self) -> None:
+        disk = next(iter(self._recorder.disks.values())).report
+        self._announce(f"recordings: {disk.folder}")
+        self._announce(
+            f'to play what was recorded: ffplay "$(ls {disk.folder}/*/*/*/*/*.mkv | head -n 1)"'
+        )
