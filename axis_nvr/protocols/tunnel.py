@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from axis_nvr.errors import NvrError
@@ -85,6 +86,7 @@ class TunnelChannel:
         client: TunnelClient,
         connector: Connector = connect,
     ) -> None:
+        self._reactor = reactor
         self._connect = lambda owner: connector(reactor, address, ticker, owner)
         self._owner: IChannelOwner | None = owner
         self._client = client
@@ -140,31 +142,42 @@ class TunnelChannel:
         """Open the upward connection again, now if something may not have been read."""
         if owner is not self._up_owner:
             return
-        self._up = self._up_owner = None
+        self._drop_up()
         if reason.check(NvrError):  # refused, or nonsense: our own verdict
             self._end(reason)
         elif self._client.unconfirmed:
             self._open_up()
 
     def _open_up(self) -> None:
-        """Open the upward connection; what waits is sent with its request."""
+        """Open the upward connection; what waits is sent behind its request."""
         if self._opening is None and self._owner is not None:
             self._up_owner = _Up(self, self._client)
-            self._opening = Deferred.fromCoroutine(self._connect(self._up_owner))
-            self._opening.addCallback(self._up_opened).addErrback(self._up_failed)
+            self._opening = Deferred.fromCoroutine(self._connect_up(self._up_owner))
+            self._opening.addErrback(self._up_failed, self._up_owner)
 
-    def _up_opened(self, up: Connection) -> None:
+    async def _connect_up(self, owner: "_Up") -> None:
+        up = await self._connect(owner)
+        try:
+            up.write(self._client.up_request())
+            await deferLater(self._reactor, 0)  # not in one piece: see `TunnelClient.up_request`
+        except BaseException:
+            up.abort()
+            raise
         self._opening = None
         self._up = up
-        up.write(self._client.up_request())
+        up.write(self._client.waiting())
 
-    def _up_failed(self, reason: Failure) -> None:
-        self._opening = None
-        if self._owner is not None:
+    def _up_failed(self, reason: Failure, owner: "_Up") -> None:
+        if owner is self._up_owner:
+            self._opening = None
             self._end(reason)
 
     def _drop_up(self) -> None:
+        """Forget the upward connection, open or opening."""
         up, self._up, self._up_owner = self._up, None, None
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.cancel()
         if up is not None:
             up.abort()
 
@@ -172,9 +185,6 @@ class TunnelChannel:
         """Drop both connections and tell the owner."""
         owner, self._owner = self._owner, None
         self._down_owner = None
-        opening, self._opening = self._opening, None
-        if opening is not None:
-            opening.cancel()
         self._drop_up()
         if self._down is not None:
             self._down.abort()
@@ -211,9 +221,11 @@ class TunnelChannel:
 
     def close(self) -> None:
         """End both connections in an orderly way."""
-        up, self._up, self._up_owner = self._up, None, None
+        up, self._up = self._up, None
         if up is not None:
+            self._up_owner = None
             up.close()
+        self._drop_up()
         if self._down is not None:
             self._down.close()
 

@@ -41,7 +41,7 @@ from axis_nvr.services.stream_errors import ErrorKind, StreamError, kind_of, wor
 from axis_nvr.services.stream_machine import StreamInputs, StreamMachine
 from axis_nvr.services.stream_plan import ICameraSession, SessionOpener, StreamPlan
 from axis_nvr.services.stream_status import StreamState, StreamStatus, describe_track
-from axis_nvr.session.rtp_receiver import ReceptionStatistics
+from axis_nvr.session.media_track import TrackStatistics
 
 #: How often a stream that plays is looked at, in seconds: rates, and whether it is alive.
 LOOK_SECONDS = 2.0
@@ -61,10 +61,10 @@ class _Totals:
     lost: int = 0
     reordered: int = 0
 
-    def plus(self, statistics: Mapping[int, ReceptionStatistics]) -> "_Totals":
+    def plus(self, statistics: Mapping[int, TrackStatistics]) -> "_Totals":
         """Add the counts of a session."""
         return _Totals(
-            self.received + sum(s.received for s in statistics.values()),
+            self.received + sum(s.packets for s in statistics.values()),
             self.lost + sum(s.lost for s in statistics.values()),
             self.reordered + sum(s.reordered for s in statistics.values()),
         )
@@ -109,6 +109,7 @@ class CameraStream:
         self._retry_us: int | None = None
         self._stopped: list[Deferred[None]] = []
         self._urgent = False
+        self._accepting = False
         self._last_error: StreamError | None = None
         self._logged: tuple[ErrorKind, str, float] | None = None
         self._totals = _Totals()
@@ -154,7 +155,7 @@ class CameraStream:
         """The stream as it is now."""
         session, totals = self._session, self._totals
         if session is not None:
-            totals = totals.plus(session.statistics)
+            totals = totals.plus(session.statistics())
         tracks = session.tracks if session is not None else ()
         return StreamStatus(
             device=self.plan.device,
@@ -180,12 +181,17 @@ class CameraStream:
         if self._session is None or self._liveness is None:
             return ()
         silent = self._liveness.silent(self._clock.seconds())
-        return (*self._session.warnings, *(f"no {kind} comes" for kind in silent))
+        found = [*self._session.warnings, *(f"no {kind} comes" for kind in silent)]
+        if any(s.suspected_encrypted for s in self._session.statistics().values()):
+            found.append("what comes cannot be decoded: the camera seems to encrypt its stream")
+        return tuple(found)
 
     # What comes from below.
 
     def _unit_received(self, unit: AccessUnit) -> None:
         """Hand a unit on; this runs for each picture."""
+        if not self._accepting:  # a session that is being ended
+            return
         self._bytes += len(unit.data)
         self._last_utc_us = unit.utc_us
         form = unit.format
@@ -206,7 +212,7 @@ class CameraStream:
         self._bytes, self._pictures, self._looked_at = 0, 0, now
         if self._formats and now - self._played_since >= STABLE_SECONDS:
             self._backoff.succeeded()
-        packets = {index: s.received for index, s in session.statistics.items()}
+        packets = {index: s.packets for index, s in session.statistics().items()}
         self._timer = self._clock.callLater(LOOK_SECONDS, self._look)
         if (silence := liveness.look(packets, now)) is not None:
             session.abort(Failure(MediaMissing(silence)))
@@ -225,6 +231,7 @@ class CameraStream:
         self._cancel_timer()
         self._enter(StreamState.CONNECTING)
         self._forget_session()
+        self._accepting = True
         token = self._token = object()
 
         def lost(reason: Failure) -> None:
@@ -302,10 +309,11 @@ class CameraStream:
     def _drop_session(self, words: str) -> None:
         """Forget the session and tell the consumers that the stream is interrupted."""
         self._cancel_timer()
+        self._accepting = False
         session, self._session = self._session, None
         if session is not None:
             self._token = object()
-            self._totals = self._totals.plus(session.statistics)
+            self._totals = self._totals.plus(session.statistics())
         if self._last_utc_us is not None:
             start_us, now_us = self._last_utc_us, self._utc_us()
             gap = Gap(start_us, max(start_us, now_us), GapReason.DISCONNECTED, detail=words)

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from axis_nvr.media.units import AccessUnit
 from axis_nvr.protocols.address import CameraAddress
-from axis_nvr.session.rtp_receiver import ReceptionStatistics
+from axis_nvr.protocols.camera import CameraOpener
+from axis_nvr.session.media_track import TrackStatistics
 from axis_nvr.session.tracks import TrackDescription
 
 
@@ -40,9 +41,8 @@ class ICameraSession(Protocol):
     def tracks(self) -> Sequence[TrackDescription]:
         """The tracks that were set up."""
 
-    @property
-    def statistics(self) -> Mapping[int, ReceptionStatistics]:
-        """What came of each track, by its index."""
+    def statistics(self) -> Mapping[int, TrackStatistics]:
+        """Tell what came of each track, by its index."""
 
     @property
     def clock_offset_us(self) -> int | None:
@@ -67,3 +67,15 @@ SessionOpener = Callable[
     [StreamPlan, Callable[[AccessUnit], None], Callable[[Failure], None]],
     "Deferred[ICameraSession]",
 ]
+
+
+def session_opener(opener: CameraOpener) -> SessionOpener:
+    """Make of what opens sessions with addresses what opens them for plans."""
+
+    def open_session(
+        plan: StreamPlan, deliver: Callable[[AccessUnit], None], lost: Callable[[Failure], None]
+    ) -> "Deferred[ICameraSession]":
+        opening: Deferred[Any] = opener.open(plan.address, plan.wants, deliver, lost)
+        return opening
+
+    return open_session

@@ -93,7 +93,11 @@ class TunnelClient:
         return step, rest if step is Step.OPEN else b""
 
     def up_request(self) -> bytes:
-        """Return what begins a new upward connection, with what has to be sent again."""
+        """Return what begins a new upward connection; what `waiting` returns goes out behind it.
+
+        The two are not to be sent in one piece: a server that has read the head out of a TLS record
+        may not look for more in the same one (GStreamer 1.22, which Axis cameras use).
+        """
         self._up_head.clear()
         self._posts += 1
         if self._posts > MAX_ATTEMPTS:
@@ -105,7 +109,11 @@ class TunnelClient:
             ("Content-Length", str(ANNOUNCED_BYTES)),
             ("Expires", "Sun, 9 Jan 1972 00:00:00 GMT"),
         ]
-        return self._request("POST", fields) + b64encode(self._unconfirmed)
+        return self._request("POST", fields)
+
+    def waiting(self) -> bytes:
+        """Return what has been sent upward and not confirmed, as the connection carries it."""
+        return b64encode(self._unconfirmed)
 
     def receive_up(self, data: bytes) -> Step:
         """Take what the upward connection answers, if it ever does.

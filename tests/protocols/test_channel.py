@@ -180,6 +180,7 @@ class TunnelTests(SynchronousTestCase):
         connection = Connection(owner, self.ticker, self.clock)
         connection.makeConnection(Transport())
         deferred.callback(connection)
+        self.clock.advance(0)
         return connection
 
     def open(self, channel: TunnelChannel) -> tuple[Deferred[None], Connection]:

@@ -20,7 +20,7 @@ from axis_nvr.services.stream_errors import ErrorKind
 from axis_nvr.services.stream_plan import StreamPlan
 from axis_nvr.services.stream_status import StreamState
 from axis_nvr.session.digest import Credentials
-from axis_nvr.session.rtp_receiver import ReceptionStatistics
+from axis_nvr.session.media_track import TrackStatistics
 from axis_nvr.session.tracks import TrackDescription
 
 PLAN = StreamPlan(
@@ -45,15 +45,33 @@ class FakeSession:
     def __init__(self) -> None:
         self.tracks = (VIDEO,)
         self.received = self.lost_packets = 0
+        self.encrypted = False
         self.clock_offset_us = 1234
         self.warnings = ("odd",)
         self.urgent: list[bool] = []
         self.closing: Deferred[None] | None = None
         self.aborted: Failure | None = None
 
-    @property
-    def statistics(self) -> dict[int, ReceptionStatistics]:
-        return {0: ReceptionStatistics(self.received, self.lost_packets, 2, 0, 0, 0, 0, 0, 0)}
+    def statistics(self) -> dict[int, TrackStatistics]:
+        return {
+            0: TrackStatistics(
+                packets=self.received,
+                octets=0,
+                lost=self.lost_packets,
+                reordered=2,
+                duplicates=0,
+                foreign=0,
+                malformed=0,
+                jitter_ms=0.0,
+                frames=0,
+                discarded_units=0,
+                suspected_encrypted=self.encrypted,
+                last_unit=None,
+                reports=0,
+                drift_ppm=0.0,
+                timestamp_jumps=0,
+            )
+        }
 
     def set_urgent(self, urgent: bool) -> None:
         self.urgent.append(urgent)
@@ -196,6 +214,16 @@ class LifeTests(StreamCase):
         self.assertIs(gap.reason, GapReason.DISCONNECTED)
         self.clock.advance(0)
         self.refuse(ConnectError())
+        self.assertEqual(len(self.consumer.gaps), 1)
+
+    def test_units_that_come_late(self) -> None:
+        """What a session still brings while it is ended does not follow the gap."""
+        self.stream.start()
+        self.play()
+        self.attempts[0][1](unit(999_000_000))
+        self.stream.stop()
+        self.attempts[0][1](unit(999_500_000))
+        self.assertEqual(len(self.consumer.units), 1)
         self.assertEqual(len(self.consumer.gaps), 1)
 
     def test_wrong_credentials(self) -> None:
@@ -383,6 +411,12 @@ class StatusTests(StreamCase):
         self.assertEqual((track.codec, track.width, track.height), ("h264", 640, 480))
         self.assertEqual((status.clock_offset_us, status.warnings), (1234, ("odd",)))
         self.assertEqual((status.device, status.protocol), ("front", StreamProtocol.RTSPT))
+
+    def test_encrypted(self) -> None:
+        """A stream that looks encrypted is warned of."""
+        self.stream.start()
+        self.play().encrypted = True
+        self.assertIn("encrypt", self.stream.status.warnings[-1])
 
     def test_counts_of_all_sessions(self) -> None:
         """Counts go on over sessions, and returns are counted."""
