@@ -152,7 +152,8 @@ class UdpPorts:
         multicast: bool = False,
         ports: Sequence[int] = UDP_PORTS,
     ) -> None:
-        self._listen_on = reactor.listenMulticast if multicast else reactor.listenUDP
+        self._reactor = reactor
+        self._multicast = multicast
         self._interface = interface
         self._candidates = ports
         self._listening: list[Any] = []
@@ -176,7 +177,7 @@ class UdpPorts:
 
     def _listen(self, port: int) -> bool:
         """Open `port` and the one above it, or none of them."""
-        listen = self._listen_on
+        listen = self._reactor.listenMulticast if self._multicast else self._reactor.listenUDP
         try:
             first = listen(port, self.rtp, interface=self._interface)
         except CannotListenError:
