@@ -72,7 +72,7 @@ def _repair(url: str, known: str) -> str:
         # rtsp://::ffff:192.168.1.123/onvif/profile.1/: the address we are connected to is better
         return _root(known) + slash + path
     if url.startswith("//"):
-        return prefix + url[2:]
+        return _repair(prefix + url[2:], known)
     if url.startswith("/"):
         return _root(known) + url
     if _HOST_AND_REST.match(url):  # SV3C, Android apps: Content-Base: 192.168.1.10:554/stream0/

@@ -148,7 +148,7 @@ class Timeline:
         if self._suspect is None:
             self._last_ticks, self._last_now = timestamp, now
             if not self._reports:
-                self._observe_arrival(timestamp, camera_us, now, now_us)
+                camera_us = self._observe_arrival(timestamp, camera_us, now, now_us)
         if camera_us > self._last_camera_us:
             self._spacing_us = camera_us - self._last_camera_us
         shift_us = self.clock.shift_us
@@ -301,17 +301,20 @@ class Timeline:
             return None
         return reference + distance
 
-    def _observe_arrival(self, ticks: int, camera_us: int, now: float, now_us: int) -> None:
-        """Steer by arrivals: delay makes units late, never early, so the quickest tell the time."""
+    def _observe_arrival(self, ticks: int, camera_us: int, now: float, now_us: int) -> int:
+        """Steer by arrivals: delay makes units late, never early, so the quickest tell the time.
+
+        :returns: continuous camera time of the unit, which may have stepped.
+        """
         late_us = self.clock.camera_time_us(now, now_us) - camera_us
         if self._period_end is None:
             self._period_end = now + FIRST_ARRIVAL_PERIOD_SECONDS
         if self._period_best is None or late_us < self._period_best[0]:
             self._period_best = late_us, ticks
         if now < self._period_end:
-            return
-        late_us, ticks = self._period_best
-        moment = ticks, self._media_clock.at(ticks) + late_us
+            return camera_us
+        late_us, best = self._period_best
+        moment = best, self._media_clock.at(best) + late_us
         self._media_clock.learn_pace(*moment, abs(late_us) > MAX_DRIFT_STEP_US)
         if not -MAX_DRIFT_STEP_US <= late_us <= MAX_ARRIVAL_DELAY_US:
             self._restart(*moment)
@@ -320,3 +323,4 @@ class Timeline:
         self._media_clock.turn_towards(self._arrivals, self._last_ticks, SLEW_PPM)
         self._period_best = None
         self._period_end = now + ARRIVAL_PERIOD_SECONDS
+        return self._media_clock.at(ticks)

@@ -365,6 +365,24 @@ class ArrivalTests(TimelineTestCase):
                 self.assert_close(times[250:], 0.031)
                 self.assertLessEqual(len(camera.gaps), 1)
 
+    def test_the_gap_comes_with_the_unit_that_steps(self) -> None:
+        """A step that arrivals ask for is told with the first unit behind it, not one before."""
+        timeline = Timeline(RATE)
+        for ticks, now in [(0, 0.0), (0, 0.0), (189_001, 2.0)]:
+            told = timeline.utc_us(ticks, now, EPOCH_US + round(now * 1e6))
+        self.assertEqual(told, EPOCH_US + 2_000_000)
+        self.assertEqual(
+            timeline.take_gap(),
+            Gap(
+                EPOCH_US,
+                EPOCH_US + 2_000_000,
+                GapReason.CLOCK_STEPPED,
+                detail="time stepped by -0.100 s",
+            ),
+        )
+        self.assertEqual(timeline.utc_us(189_001, 2.0, EPOCH_US + 2_000_000), told)
+        self.assertIsNone(timeline.take_gap())
+
     def test_declared_is_not_delivered(self) -> None:
         """Quirk 24: stamped for 25 fps, 21 delivered: measured, and no steps after that."""
         for reports in (0.0, 5.0):
