@@ -79,6 +79,7 @@ class CameraSession:
         self._due: float | None = None
         self._opened: Deferred[Redirected | None] | None = None
         self._gone: Deferred[None] | None = None
+        self._settling = False  # plays, and no media has come yet
         self._over = False
 
     # What the owner does.
@@ -162,6 +163,9 @@ class CameraSession:
                 for message in messages:
                     self._dialogue.receive_message(message, now)
                 self._go_on()
+            elif self._settling:  # the first media: from here on there are reports to send
+                self._settling = False
+                self._schedule()
         except Exception:  # the outermost frame of a session
             self._fail(Failure())
 
@@ -275,6 +279,7 @@ class CameraSession:
             self._ports.close_spare()
         else:
             self._channel.rest()
+        self._settling = True
         opened, self._opened = self._opened, None
         if opened is not None:
             opened.callback(None)

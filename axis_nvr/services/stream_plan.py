@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from axis_nvr.media.units import AccessUnit
 from axis_nvr.protocols.address import CameraAddress
-from axis_nvr.protocols.camera import CameraOpener
 from axis_nvr.session.media_track import TrackStatistics
 from axis_nvr.session.tracks import TrackDescription
 
@@ -67,15 +66,3 @@ SessionOpener = Callable[
     [StreamPlan, Callable[[AccessUnit], None], Callable[[Failure], None]],
     "Deferred[ICameraSession]",
 ]
-
-
-def session_opener(opener: CameraOpener) -> SessionOpener:
-    """Make of what opens sessions with addresses what opens them for plans."""
-
-    def open_session(
-        plan: StreamPlan, deliver: Callable[[AccessUnit], None], lost: Callable[[Failure], None]
-    ) -> "Deferred[ICameraSession]":
-        opening: Deferred[Any] = opener.open(plan.address, plan.wants, deliver, lost)
-        return opening
-
-    return open_session
