@@ -1,0 +1,119 @@
+"""From units to clusters."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from axis_nvr.media.units import AccessUnit, Gap, GapReason
+from axis_nvr.storage.clusters import BlockTrack, plan_clusters, straighten
+from axis_nvr.wire.matroska import MAX_RELATIVE_MS
+from tests.storage.making import AUDIO, START_US, VIDEO, gop_of, unit
+
+TRACKS = {0: BlockTrack(1, VIDEO), 1: BlockTrack(2, AUDIO)}
+
+
+def sound(utc_us: int) -> AccessUnit:
+    return unit(utc_us, track=1, sync=True, form=AUDIO, data=b"sound")
+
+
+class PlanTests(SynchronousTestCase):
+    @given(st.lists(st.integers(0, 20_000_000), min_size=1, max_size=20))
+    def test_times_are_right_to_half_a_millisecond(self, offsets: list[int]) -> None:
+        """Block start plus timestamp is when the picture was taken."""
+        units = [unit(START_US + offset, sync=not i) for i, offset in enumerate(offsets)]
+        (cluster,) = plan_clusters(units, START_US, TRACKS, 0)
+        for offset, (_, time_ms, _, _) in zip(offsets, cluster.frames, strict=True):
+            self.assertLessEqual(abs(time_ms * 1000 - offset), 500)
+
+    def test_decoding_order_is_kept(self) -> None:
+        """Pictures stay in order of decoding with the times they are shown at."""
+        shown = [0, 120_000, 40_000, 80_000, 240_000, 160_000, 200_000]
+        units = [unit(START_US + at, sync=not i) for i, at in enumerate(shown)]
+        (cluster,) = plan_clusters(units, START_US, TRACKS, 0)
+        self.assertEqual([frame[1] * 1000 for frame in cluster.frames], shown)
+
+    def test_sound_lies_between_the_pictures(self) -> None:
+        """It is put where its time is, though it came late; the key frame is first all the same."""
+        units = [
+            sound(START_US),
+            unit(START_US + 30_000, sync=True),
+            unit(START_US + 70_000),
+            unit(START_US + 110_000),
+            sound(START_US + 50_000),
+        ]
+        (cluster,) = plan_clusters(units, START_US, TRACKS, 0)
+        self.assertEqual(
+            [(frame[0], frame[1]) for frame in cluster.frames],
+            [(1, 30), (2, 0), (2, 50), (1, 70), (1, 110)],
+        )
+        self.assertEqual((cluster.timestamp_ms, cluster.cue), (30, (1, 30)))
+
+    def test_a_long_group_is_several_clusters(self) -> None:
+        """Frame times in a cluster are 16 bits; only the first cluster begins with a key frame."""
+        units = [unit(START_US + i * 5_000_000, sync=not i) for i in range(15)]
+        clusters = plan_clusters(units, START_US, TRACKS, 0)
+        self.assertEqual([len(cluster.frames) for cluster in clusters], [7, 7, 1])
+        self.assertEqual([cluster.cue for cluster in clusters], [(1, 0), None, None])
+
+    @settings(max_examples=60, deadline=None, derandomize=True)
+    @given(st.lists(st.tuples(st.integers(0, 90_000_000), st.booleans()), max_size=30))
+    def test_every_frame_fits_its_cluster(self, drawn: list[tuple[int, bool]]) -> None:
+        """Whatever the times, nothing is lost and nothing is too far from its cluster."""
+        units = [
+            sound(START_US + at) if is_sound else unit(START_US + at, sync=True)
+            for at, is_sound in drawn
+        ]
+        clusters = plan_clusters(units, START_US, TRACKS, 0)
+        self.assertEqual(sum(len(cluster.frames) for cluster in clusters), len(units))
+        for cluster in clusters:
+            for frame in cluster.frames:
+                self.assertLess(abs(frame[1] - cluster.timestamp_ms), MAX_RELATIVE_MS)
+
+    def test_what_the_block_has_no_track_for(self) -> None:
+        """A track it does not know, or in another format, is left out."""
+        other = unit(START_US, track=5, sync=True)
+        (cluster,) = plan_clusters([unit(START_US, sync=True), other], START_US, TRACKS, 0)
+        self.assertEqual(len(cluster.frames), 1)
+        self.assertEqual(plan_clusters([other], START_US, TRACKS, 0), [])
+
+    def test_bytes_are_converted(self) -> None:
+        """A track may have its bytes turned into what players expect."""
+        tracks = {0: BlockTrack(1, VIDEO, lambda data: data.upper())}
+        (cluster,) = plan_clusters([unit(START_US, data=b"abc")], START_US, tracks, 0)
+        self.assertEqual(cluster.frames[0][3], b"ABC")
+
+
+class StraightenTests(SynchronousTestCase):
+    def group(self, step_us: int, reason: GapReason) -> tuple[list[AccessUnit], list[int]]:
+        """Six pictures; before the fourth the clock steps. And when they were taken."""
+        gap = Gap(START_US, START_US, reason)
+        units = [
+            unit(
+                START_US + i * 40_000 + (step_us if i >= 3 else 0),
+                sync=not i,
+                gap=gap if i == 3 else None,
+            )
+            for i in range(6)
+        ]
+        return units, [START_US + i * 40_000 for i in range(6)]
+
+    def test_a_step_within_a_group_is_taken_out(self) -> None:
+        """Forwards or backwards, the pictures keep their spacing up to the next key frame."""
+        for step_us in (-3_600_000_000, -200_000, 150_000, 7_000_000):
+            units, expected = self.group(step_us, GapReason.CLOCK_STEPPED)
+            straight, shift_us = straighten(gop_of(units), units)
+            self.assertEqual([u.utc_us for u in straight], expected)
+            self.assertEqual(shift_us, -step_us)
+
+    def test_the_part_after_it_goes_on_so(self) -> None:
+        """A long group goes out in parts; those behind the step are moved as far."""
+        units = [unit(START_US + 3_600_000_000 + i * 40_000) for i in range(3)]
+        part = gop_of(units, starts_at_sync=False)
+        straight, shift_us = straighten(part, units, -3_600_000_000)
+        self.assertEqual([u.utc_us for u in straight], [START_US + i * 40_000 for i in range(3)])
+        self.assertEqual(shift_us, -3_600_000_000)
+
+    def test_lost_packets_bend_nothing(self) -> None:
+        """A hole is a hole: only a clock that steps is straightened."""
+        units, _ = self.group(3_000_000, GapReason.PACKETS_LOST)
+        self.assertEqual(straighten(gop_of(units), units), (units, 0))
