@@ -3,8 +3,19 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.session.challenger import Challenger, Verdict, uri_matches
-from axis_nvr.session.digest import Authenticator, Credentials, secret_hash, verify
-from axis_nvr.wire.authentication import Authorization, parse_authorization, parse_challenges
+from axis_nvr.session.digest import (
+    Authenticator,
+    Credentials,
+    digest_response,
+    secret_hash,
+    verify,
+)
+from axis_nvr.wire.authentication import (
+    Authorization,
+    build_digest_authorization,
+    parse_authorization,
+    parse_challenges,
+)
 
 REALM = "AXIS_ACCC8E012345"
 URI = "rtsp://192.168.0.90/axis-media/media.amp?videocodec=h264"
@@ -89,6 +100,16 @@ class ChallengerTests(SynchronousTestCase):
         ):
             self.assertIs(self.verdict(header, 1000), Verdict.WRONG, header)
         self.assertIs(self.verdict(good, 1000, URI + "&x=y"), Verdict.WRONG)
+
+    def test_unknown_user_has_no_secret(self) -> None:
+        """What is compared for an unknown user, to spend the same time, lets nobody in."""
+        fields = {"username": "nobody", "realm": REALM, "uri": URI, "response": ""}
+        (challenge,) = parse_challenges([self.challenger.challenge(1000)])
+        answer = Authorization("digest", fields | {"nonce": challenge.get("nonce")})
+        answer.parameters["response"] = digest_response("-", "PLAY", URI, answer)
+        self.assertTrue(verify(answer, "PLAY", "-"))
+        header = build_digest_authorization(answer.parameters.items())
+        self.assertIs(self.verdict(header, 1000), Verdict.WRONG)
 
     def test_missing(self) -> None:
         """No answer is not a wrong one."""

@@ -104,6 +104,7 @@ class TransportTests(SynchronousTestCase):
             ("0x4D3A21B0", 0x4D3A21B0),
             ("21B0", 0x21B0),
             ("1295655344", 1295655344),  # Dahua: decimal
+            ("123456789", 123456789),
             ("4294967295", 4294967295),
             ("4294967296", None),
             ("4D3A21B0F", None),
