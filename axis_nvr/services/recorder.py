@@ -7,7 +7,6 @@ let go of last.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
@@ -97,7 +96,7 @@ class Recorder(Service):
         entry = _Continuous(config, request, name)
         self._recordings.append(entry)
         for warning in request.options.warnings(pre_buffer=False):
-            self.log.warn("{recording}: {warning}", recording=name, warning=str(warning))
+            self.log.warn("{recording}: {doubt}", recording=name, doubt=str(warning))
         if self.running:
             self._begin(entry)
 
@@ -116,18 +115,17 @@ class Recorder(Service):
         :returns: fires when all is whole on the disks, or after `STOP_SECONDS`; never fails.
         """
         super().stopService()
-        stopping = self._stop()
+        stopping = Deferred.fromCoroutine(self._stop())
         stopping.addTimeout(STOP_SECONDS, self._clock)
         return stopping.addErrback(
             lambda failure: self.log.failure("while the recorder stopped", failure)
         )
 
-    def _stop(self) -> "Deferred[None]":
-        running = [entry for entry in self._recordings if entry.job is not None]
-        ended: Deferred[Any] = gatherResults([self._end(entry) for entry in running])
-        ended.addCallback(lambda _: self.registry.stop())
-        ended.addCallback(lambda _: gatherResults([disk.stop() for disk in self.disks.values()]))
-        return ended.addCallback(lambda _: None)
+    async def _stop(self) -> None:
+        jobs = [entry.job for entry in self._recordings if entry.job is not None]
+        await gatherResults([job.stop() for job in jobs])
+        await self.registry.stop()
+        await gatherResults([disk.stop() for disk in self.disks.values()])
 
     def _begin(self, entry: _Continuous) -> None:
         disk, request = self.disks[entry.config.disk], entry.request
@@ -145,10 +143,6 @@ class Recorder(Service):
             self._allowances[entry.config.disk],
         )
         entry.job.start()
-
-    def _end(self, entry: _Continuous) -> "Deferred[None]":
-        assert entry.job is not None
-        return entry.job.stop()
 
     @property
     def report(self) -> RecorderReport:

@@ -1,0 +1,130 @@
+"""The command line and how the recorder is put together from it."""
+
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import IServiceMaker
+from twisted.internet.testing import MemoryReactorClock
+from twisted.plugin import getPlugins
+from twisted.python import usage
+from twisted.trial.unittest import SynchronousTestCase
+
+from axis_nvr import tap
+from axis_nvr.config import DEFAULT_ENDPOINTS, load_config
+from axis_nvr.errors import ConfigError
+from axis_nvr.services.recorder import Recorder
+from axis_nvr.vapix.listener import Listener
+
+
+def parse(*arguments: str) -> tap.Options:
+    options = tap.Options()
+    options.parseOptions(arguments)
+    return options
+
+
+class OptionsTests(SynchronousTestCase):
+    def test_every_option_of_the_design(self) -> None:
+        """All options are there, and are the keys of the configuration file."""
+        options = parse(
+            "--state-dir=state", "--disk", "A=a", "--disk", "B=b", "--http", "none",
+            "--https=ssl:1", "--rtsp=tcp:2", "--serial=ACCC8E000001", "--no-discovery", "--demo",
+            "--config", "nvr.toml",
+        )  # fmt: skip
+        self.assertEqual(
+            options.given(),
+            {
+                "state_dir": "state",
+                "disk": ["A=a", "B=b"],
+                "http": "none",
+                "https": "ssl:1",
+                "rtsp": "tcp:2",
+                "serial": "ACCC8E000001",
+                "no_discovery": True,
+                "demo": True,
+            },
+        )
+        self.assertEqual(options["config"], "nvr.toml")
+
+    def test_nothing_given(self) -> None:
+        """What is not given leaves the file its say."""
+        self.assertEqual(parse().given(), {})
+
+    def test_the_help_tells_all(self) -> None:
+        """Each option stands in the help with its default."""
+        text = str(parse())
+        for word in ("--config", "--state-dir", "--disk", "--serial", "--no-discovery", "--demo"):
+            self.assertIn(word, text)
+        for key, default in DEFAULT_ENDPOINTS.items():
+            self.assertIn(f"--{key}=", text)
+            self.assertIn(default, text)
+
+    def test_unknown_options(self) -> None:
+        """What is not known is refused."""
+        self.assertRaises(usage.UsageError, parse, "--colour=red")
+
+    def test_the_plugin(self) -> None:
+        """`twistd` knows the recorder by its name, and loads it only when it is asked for."""
+        plugins: list[Any] = list(getPlugins(IServiceMaker))
+        (maker,) = [each for each in plugins if each.tapname == "axis-nvr"]
+        self.assertEqual(maker.module, "axis_nvr.tap")
+        self.assertIs(maker.options, tap.Options)
+
+
+class RecorderTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.said = StringIO()
+        self.patch(sys, "__stdout__", self.said)
+        self.patch(sys, "__stderr__", self.said)
+
+    def make(self, text: str = "", **options: object) -> tap.NvrService:
+        path = self.folder / "nvr.toml"
+        path.write_text(text)
+        return tap.make_recorder(MemoryReactorClock(), load_config(path, options, self.folder))
+
+    def test_what_it_consists_of(self) -> None:
+        """Two servers, which start first, and the recorder; the state folder is there."""
+        service = self.make()
+        self.assertEqual([type(each) for each in service], [Listener, Listener, Recorder])
+        files = sorted(path.name for path in (self.folder / "nvr-state").iterdir())
+        self.assertEqual(files, ["https.pem", "serial"])
+
+    def test_servers_can_be_switched_off(self) -> None:
+        """With none nothing listens, and no certificate is made."""
+        service = self.make(http="none", https="none")
+        self.assertEqual([type(each) for each in service], [Recorder])
+        self.assertFalse((self.folder / "nvr-state" / "https.pem").exists())
+
+    def test_mistakes_in_what_is_recorded(self) -> None:
+        """They are found before anything runs."""
+        camera = '[[camera]]\nid = "front"\naddress = "a"\n'
+        recording = '[[recording]]\ndisk = "HDD_DISK"\noptions = "device=back"\n'
+        for text, words in (
+            (camera + recording, "[[recording]] number 1: options names the device 'back'"),
+            (camera + 'certvalidation = "standard"', "certvalidation=standard"),
+            ('http = "carrier-pigeon:1"', "http: 'carrier-pigeon:1' is no endpoint"),
+            ('https = "ssl:8443:privateKey=absent.pem"', "https:"),
+        ):
+            error = self.assertRaises(ConfigError, self.make, text)
+            self.assertIn(words, str(error))
+
+    def test_refusing_is_one_sentence_and_exit_code_1(self) -> None:
+        """A configuration that cannot be used ends the process."""
+        options = parse("--config", str(self.folder / "absent.toml"))
+        refusal = self.assertRaises(SystemExit, tap.makeService, options)
+        self.assertEqual(refusal.code, 1)
+        self.assertRegex(self.said.getvalue(), r"^axis-nvr: --config: .*absent.toml cannot be rea")
+        self.assertEqual(self.said.getvalue().count("\n"), 1)
+
+    def test_the_demonstration_has_a_fresh_disk(self) -> None:
+        """Each start has a folder of its own, unless a disk was named."""
+        config = load_config(None, {"demo": True}, self.folder)
+        first = tap._demo_disks(config)["HDD_DISK"]
+        first.mkdir(parents=True)
+        self.assertEqual(first.parent.parent, self.folder / "nvr-state" / "demo")
+        self.assertNotEqual(tap._demo_disks(config)["HDD_DISK"], first)
+        config = load_config(None, {"demo": True, "disk": ["A=a"]}, self.folder)
+        self.assertEqual(dict(tap._demo_disks(config)), {"A": self.folder / "a"})
