@@ -18,6 +18,7 @@ from axis_nvr.protocols.tick import TickReader
 from axis_nvr.protocols.tls import CertificateRefused
 from axis_nvr.session.digest import Credentials
 from axis_nvr.session.tracks import TrackDescription
+from tests.integration.networks import camera_network
 from tests.integration.peers import Peer, start_gst_server
 from tests.protocols.certificates import issue
 
@@ -58,8 +59,9 @@ class TransportCase(TestCase):
         self, peer: Peer, protocol: str, collector: Collector, **options: Any
     ) -> CameraSession:
         """Open the stream of a server."""
+        host = options.pop("host", "127.0.0.1")
         address = CameraAddress(
-            f"rtsp://127.0.0.1:{peer.port}/stream", StreamProtocol(protocol), **options
+            f"rtsp://{host}:{peer.port}/stream", StreamProtocol(protocol), **options
         )
         session = await self.opener.open(address, wanted, collector.take, collector.lose)
         self.addCleanup(session.close)
@@ -127,6 +129,21 @@ class TransportTests(TransportCase):
         peer = await start_gst_server(self, reactor, "--source", "h265")
         _, collector = await self.collect(peer, "rtspt", {0: 10})
         self.assert_video(collector.units[0])
+
+
+class MulticastTests(TransportCase):
+    async def test_group(self) -> None:
+        """A group is joined on the interface that faces the camera."""
+        network = camera_network(self)
+        peer = await start_gst_server(
+            self,
+            reactor,
+            *("--source", "h264", "--address", network.camera, "--multicast", "239.77.7.7"),
+            prefix=network.prefix,
+        )
+        session, collector = await self.collect(peer, "rtspm", {0: 20}, host=network.camera)
+        self.assert_video(collector.units[0])
+        self.assertEqual(session.warnings, ())
 
 
 class AccountTests(TransportCase):

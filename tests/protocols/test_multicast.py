@@ -54,6 +54,7 @@ class JoinTests(SynchronousTestCase):
             membership = sock.options[socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP]
             self.assertEqual(membership, bytes([239, 1, 2, 3, 192, 0, 2, 9]))
             self.assertEqual(sock.options[socket.IPPROTO_IP, socket.IP_MULTICAST_TTL], 3)
+            self.assertEqual(sock.options[socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP], 0)
 
     def test_one_source(self) -> None:
         """With the source known the group is joined for it alone."""
