@@ -12,7 +12,9 @@ or `Ended`, or an exception, it sends the rest of the output and closes the conn
 A redirect ends a dialogue: `Dialogue.successor` makes the one that goes on, over a new connection.
 Credentials go along to the same host only, whatever its port; from TLS to plain text nothing goes.
 
-Source: RFC 2326 §10, §14, §A.1; docs on the oddities of cameras carry the numbers used here.
+Quirks are numbered as in the project's list of what real cameras do.
+
+Source: RFC 2326 §10, §14, §A.1.
 """
 
 from collections.abc import Callable, Iterable
