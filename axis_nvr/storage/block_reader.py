@@ -106,7 +106,9 @@ class BlockReader:
             span = self._span(offset)
             if span is None or span.id == Id.CLUSTER:
                 break
-            if span.id == Id.INFO:
+            if span.id == Id.SEEK_HEAD:
+                self._checked(span)
+            elif span.id == Id.INFO:
                 self.info = parse_info(self._checked(span))
             elif span.id == Id.TRACKS:
                 self.tracks = parse_tracks(self._checked(span))

@@ -322,13 +322,16 @@ class Index:
         ours = self._has_table("nvr_unfinished")
         column = "n.good_bytes" if ours else "NULL"
         join = "LEFT JOIN nvr_unfinished n ON n.block_id = b.id" if ours else ""
+        conditions = ["1"]
+        if recording_id is not None:
+            conditions.append("r.filename = ?")
+        if open_only:
+            conditions.append("b.stoptime IS NULL")
         rows = self._read(
             "SELECT b.filename, r.filename, b.path, b.starttime, b.stoptime, b.filesize,"  # noqa: S608
             f" {column} FROM blocks b JOIN recordings r ON r.id = b.recording_id {join}"
-            " WHERE (?1 IS NULL OR r.filename = ?1)"
-            " AND (?2 = 0 OR b.stoptime IS NULL) ORDER BY b.recording_id, b.starttime, b.id",
-            recording_id,
-            int(open_only),
+            f" WHERE {' AND '.join(conditions)} ORDER BY b.recording_id, b.starttime, b.id",
+            *([] if recording_id is None else [recording_id]),
         )
         for block_id, owner, path, start, stop, size_bytes, good in rows:
             stop_us = None if stop is None else parse_utc(stop)

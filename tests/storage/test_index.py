@@ -162,8 +162,8 @@ class IndexTests(SynchronousTestCase):
         connection.executescript(AXIS_TABLES)
         connection.execute("INSERT INTO version VALUES (2, 0, 'x')")
         connection.execute(
-            "INSERT INTO recordings (filename, path, starttime)"
-            f" VALUES ('{RECORDING}', '20240506/07', '2024-05-06T07:08:09.012345Z')"
+            "INSERT INTO recordings (filename, path, starttime) VALUES (?, ?, ?)",
+            (RECORDING, "20240506/07", "2024-05-06T07:08:09.012345Z"),
         )
         connection.commit()
         connection.close()

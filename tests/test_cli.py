@@ -1,0 +1,91 @@
+"""``axis-nvr`` on the command line."""
+
+import contextlib
+import io
+import json
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from axis_nvr.cli import main
+from axis_nvr.media.units import Gap, GapReason
+from axis_nvr.storage.recording import RecordingDetails
+from tests.storage.making import START_US, Bench, video_gop
+
+RECORDING = "20240506_070809_A000_ACCC8E012345"
+
+
+class CliTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        bench = Bench(self.mktemp())
+        bench.disk.start()
+        recording = bench.open(RecordingDetails("front\x1b[2J", "fps=25"))
+        gap = Gap(START_US, START_US + 5, GapReason.PACKETS_LOST, 7, "words")
+        bench.write(recording, video_gop(START_US, gaps=[gap]))
+        bench.close(recording)
+        bench.disk.stop()
+        self.block = bench.blocks()[0]
+        self.disk = str(bench.folder)
+
+    def call(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, output and complaints of a command."""
+        output, errors = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+            try:
+                code = main(arguments)
+            except SystemExit as end:
+                code = int(end.code or 0)
+        return code, output.getvalue(), errors.getvalue()
+
+    def test_ls(self) -> None:
+        """A line for each recording; no text of it reaches the terminal as a command."""
+        code, output, errors = self.call("ls", self.disk)
+        self.assertEqual((code, errors), (0, ""))
+        titles, line = output.splitlines()
+        self.assertTrue(titles.startswith("RECORDING"))
+        self.assertIn(f"{RECORDING}  2024-05-06 07:08:09.012Z  0:00:02   1", line)
+        self.assertNotIn("\x1b", output)
+
+    def test_ls_json(self) -> None:
+        """The same for programs."""
+        code, output, _ = self.call("ls", "--json", self.disk)
+        (told,) = json.loads(output)
+        self.assertEqual((code, told["recordingid"], told["blocks"]), (0, RECORDING, 1))
+        self.assertEqual(told["stoptime"], "2024-05-06T07:08:11.012345Z")
+
+    def test_show(self) -> None:
+        """A recording's facts, blocks and gaps."""
+        code, output, _ = self.call("show", self.disk, RECORDING)
+        self.assertEqual(code, 0)
+        for part in ("continuous", self.block.stem, "complete", "packets-lost", "words", "fps=25"):
+            self.assertIn(part, output)
+
+    def test_show_json(self) -> None:
+        """The same for programs."""
+        told = json.loads(self.call("show", "--json", self.disk, RECORDING)[1])
+        self.assertEqual(told["blocks"][0]["status"], "complete")
+        self.assertEqual(told["gaps"][0]["lostpackets"], 7)
+
+    def test_show_what_is_not_there(self) -> None:
+        """An unknown recording is said, and is exit code 1."""
+        code, output, errors = self.call("show", self.disk, "other")
+        self.assertEqual((code, output), (1, ""))
+        self.assertIn("other", errors)
+
+    def test_check(self) -> None:
+        """Nothing found is 0; something found is 1, and is told."""
+        self.assertEqual(self.call("check", self.disk), (0, "all well\n", ""))
+        data = bytearray(self.block.read_bytes())
+        data[data.index(b"%d/1" % START_US)] ^= 1
+        self.block.write_bytes(data)
+        code, output, _ = self.call("check", self.disk)
+        self.assertEqual(code, 1)
+        self.assertIn("CRC-32", output)
+        code, output, _ = self.call("check", "--json", self.disk)
+        self.assertEqual((code, json.loads(output)[0]["recordingid"]), (1, RECORDING))
+
+    def test_no_disk(self) -> None:
+        """A folder that is no disk, or no arguments at all, is exit code 2."""
+        code, _, errors = self.call("ls", self.disk + "-nowhere")
+        self.assertEqual(code, 2)
+        self.assertIn("absent", errors)
+        self.assertEqual(self.call()[0], 2)
