@@ -178,6 +178,8 @@ def _check_whole(block: BlockReader, row: BlockRow, offsets: set[int], end: int)
     if block.segment_end is None or block.info is None or block.info.duration_ms is None:
         yield "its file is not closed"
         return
+    if block.segment_end != block.size_bytes:
+        yield f"its Segment ends at byte {block.segment_end}, the file at {block.size_bytes}"
     try:
         cues = block.cues()
         block.tags()
