@@ -66,6 +66,7 @@ class NalUnitDepacketizer(ABC):
 
     :param parameter_sets: what is known from the SDP; what comes in band is added to it.
     :ivar unit: the open access unit.
+    :ivar timestamp: of the open access unit; None before the first.
     :ivar fragment_header: what a payload that continues the open fragmented NAL unit begins with;
         empty if none is open or what is open has been given up.
     """
@@ -83,7 +84,7 @@ class NalUnitDepacketizer(ABC):
         self.suspected_encrypted = False
         self._sets = ParameterSets(self.CODEC)
         self._frames: list[Frame] = []
-        self._timestamp: int | None = None
+        self.timestamp: int | None = None
         self._fragment = -1  # where the open fragmented NAL unit begins in `unit`
         self._nal_count = 0
         self._has_slice = self._sync = self._broken = False
@@ -107,7 +108,7 @@ class NalUnitDepacketizer(ABC):
         """Take the payload of one packet; see `Depacketizer.push`."""
         if lost:
             self._lose(lost, timestamp)
-        if timestamp != self._timestamp:
+        if timestamp != self.timestamp:
             self._turn(timestamp)
         if payload:  # some cameras send empty packets
             self._take(payload)
@@ -280,12 +281,12 @@ class NalUnitDepacketizer(ABC):
             self._marker_trusted = True
         if self.unit or self._broken:
             self._finish()
-        self._timestamp = timestamp
+        self.timestamp = timestamp
         self._marked = False
 
     def _lose(self, lost: int, timestamp: int) -> None:
         """Throw away what a loss directly before this packet makes incomplete."""
-        if timestamp != self._timestamp:
+        if timestamp != self.timestamp:
             if self.unit and not (self._marked and self._marker_trusted is not False):
                 self._break()
             self._turn(timestamp)
@@ -312,9 +313,9 @@ class NalUnitDepacketizer(ABC):
         if self._broken or format_ is None:
             self.discarded_units += 1
             self._damaged = True
-        elif self._timestamp is not None:
+        elif self.timestamp is not None:
             self._frames.append(
-                Frame(self._timestamp, self.unit, self._sync, format_, self._lost, self._damaged)
+                Frame(self.timestamp, self.unit, self._sync, format_, self._lost, self._damaged)
             )
             self._lost, self._damaged = 0, False
         self.unit = bytearray()

@@ -1,0 +1,319 @@
+"""One track of a camera's stream: from its packets to its units, not yet in time.
+
+::
+
+    packet ─► RtpReceiver ─► Depacketizer ─► frames     (UDP: ReorderBuffer before it)
+    report ─► Timeline                       their time
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from axis_nvr.errors import WireError
+from axis_nvr.media.units import AccessUnit, Gap, GapReason
+from axis_nvr.session.depacketizers import Frame, depacketizer_for
+from axis_nvr.session.depacketizers.nal_units import MAX_UNIT_BYTES, NalUnitDepacketizer
+from axis_nvr.session.interleaved import DOLLAR, Run
+from axis_nvr.session.reorder import ReorderBuffer
+from axis_nvr.session.rtp_receiver import RtpReceiver
+from axis_nvr.session.session_clock import SessionClock
+from axis_nvr.session.timeline import Timeline
+from axis_nvr.session.tracks import TrackDescription
+from axis_nvr.wire.ntp import utc_us_from_ntp
+from axis_nvr.wire.rtcp import (
+    ReceiverReport,
+    SenderReport,
+    build_receiver_report,
+    build_source_description,
+)
+from axis_nvr.wire.rtp import Buffer, parse_extension, parse_packet
+from axis_nvr.wire.rtp_extensions import parse_replay
+
+#: The time in RTP header extensions is looked at once in so many seconds.
+EXTENSION_INTERVAL_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrackStatistics:
+    """What came of a track since the start.
+
+    :param packets: that were received.
+    :param octets: of payload, in them.
+    :param lost: packets that never came.
+    :param reordered: packets that came late; most were put in their place.
+    :param duplicates: packets that came again.
+    :param foreign: packets of other sources or payload types.
+    :param malformed: packets and reports that could not be read.
+    :param jitter_ms: interarrival jitter, in milliseconds.
+    :param frames: pictures, audio frames and documents handed on.
+    :param discarded_units: that were thrown away for what they lacked.
+    :param suspected_encrypted: packets are in order, and what they carry cannot be decoded.
+    :param last_unit: when the last frame came, in seconds of the clock that `now` is of; None
+        before the first.
+    :param reports: sender reports, and header extensions that told the time.
+    :param drift_ppm: how much slower than declared the media clock runs.
+    :param timestamp_jumps: frames whose timestamp leapt.
+    """
+
+    packets: int
+    octets: int
+    lost: int
+    reordered: int
+    duplicates: int
+    foreign: int
+    malformed: int
+    jitter_ms: float
+    frames: int
+    discarded_units: int
+    suspected_encrypted: bool
+    last_unit: float | None
+    reports: int
+    drift_ppm: float
+    timestamp_jumps: int
+
+
+class MediaTrack:
+    """Takes the packets of one track.
+
+    :param description: as the camera announced it.
+    :param clock: shared by the tracks of the session.
+    :param deliver: takes each frame, with this track.
+    :raises RemoteProtocolError: nothing understands this track.
+
+    :ivar reports: sender reports and the like that were taken.
+    :ivar malformed: packets and reports that could not be read.
+    """
+
+    def __init__(
+        self,
+        description: TrackDescription,
+        clock: SessionClock,
+        deliver: Callable[["MediaTrack", Frame], None],
+    ) -> None:
+        self.description = description
+        self.depacketizer = depacketizer_for(description)
+        self.receiver = RtpReceiver(description.clock_rate)
+        self.reorder = ReorderBuffer()
+        self.timeline = Timeline(description.clock_rate, clock)
+        self.reports = self.malformed = 0
+        self._deliver = deliver
+        self._payload_type = description.payload_type
+        self._foreign_payloads = 0
+        self._lost_before = 0  # lost before packets that were not pushed
+        self._in_step = True  # the last packet accepted was pushed
+        self._restarted = False
+        self._early_report: SenderReport | None = None
+        self._next_extension = 0.0
+        self._frames = 0
+        self._last_unit: float | None = None
+        self._last_utc_us: int | None = None
+        self._nal_units = (
+            self.depacketizer if isinstance(self.depacketizer, NalUnitDepacketizer) else None
+        )
+
+    # Packets.
+
+    def receive_packet(self, data: Buffer, now: float, now_us: int) -> None:
+        """Take one RTP packet, in order.
+
+        :param data: the packet; nothing of it is kept.
+        """
+        try:
+            packet = parse_packet(data)
+        except WireError:
+            self.malformed += 1
+            return
+        arrival = self.receiver.accept(packet, now)
+        if arrival is None:
+            return
+        lost = arrival.lost
+        if arrival.restarted:
+            self._restarted = True
+        if packet.payload_type != self._payload_type and self._payload_type >= 0:
+            # Quirk 27: Geovision sends payload type 50 beside 96.
+            self._foreign_payloads += 1
+            self._lost_before += lost
+            self._in_step = False
+            return
+        self._in_step = True
+        if self._lost_before:
+            lost, self._lost_before = lost + self._lost_before, 0
+        if self._early_report is not None:
+            self._take_early_report(now, now_us)
+        if data[0] & 0x10 and now >= self._next_extension:
+            self._take_extension(data, packet.timestamp, now, now_us)
+        try:
+            frames = self.depacketizer.push(packet.payload, arrival.timestamp, packet.marker, lost)
+        except WireError:
+            self.malformed += 1
+            self.depacketizer.damage()
+            return
+        for frame in frames:
+            self._frames += 1
+            self._last_unit = now
+            self._deliver(self, frame)
+
+    def receive_datagram(self, data: bytes, now: float, now_us: int) -> None:
+        """Take an RTP packet that may have overtaken others."""
+        if len(data) < 12:
+            self.malformed += 1
+            return
+        for packet in self.reorder.push(data, data[2] << 8 | data[3], now):
+            self.receive_packet(packet, now, now_us)
+
+    def give_up_holes(self, now: float, now_us: int) -> None:
+        """Wait no longer for packets that were waited for long enough."""
+        for packet in self.reorder.flush(now):
+            self.receive_packet(packet, now, now_us)
+
+    def finish(self, now: float, now_us: int) -> None:
+        """End the stream: hand on what is whole."""
+        for packet in self.reorder.drain():
+            self.receive_packet(packet, now, now_us)
+        for frame in self.depacketizer.flush():
+            self._frames += 1
+            self._deliver(self, frame)
+
+    def run(self, channel: int) -> Run | None:
+        """Tell what continues the fragmented NAL unit that is open, if one is.
+
+        :param channel: on which this track's packets come.
+        """
+        open_ = self._nal_units
+        receiver = self.receiver
+        if (
+            open_ is None
+            or not open_.fragment_header
+            or not self._in_step
+            or self._payload_type < 0
+        ):
+            return None
+        assert receiver.expected_sequence_number is not None
+        assert receiver.ssrc is not None
+        assert open_.timestamp is not None
+        return Run(
+            DOLLAR << 56
+            | channel << 48
+            | 0x80 << 24
+            | self._payload_type << 16
+            | receiver.expected_sequence_number,
+            (open_.timestamp & 0xFFFFFFFF).to_bytes(4, "big")
+            + receiver.ssrc.to_bytes(4, "big")
+            + open_.fragment_header,
+            open_.unit,
+            MAX_UNIT_BYTES - len(open_.unit),
+            self._account,
+        )
+
+    def _account(self, count: int, octets: int) -> None:
+        """Count packets of a run, all of the same size."""
+        receiver = self.receiver
+        assert receiver.expected_sequence_number is not None
+        last = receiver.expected_sequence_number + count - 1 & 0xFFFF
+        receiver.advance(count, last, count * octets)
+
+    # Time.
+
+    def receive_report(self, report: SenderReport, now: float, now_us: int) -> bool:
+        """Take a sender report.
+
+        :returns: whether it is about this track: a report of a source that sends nothing here
+            (Tapo) says nothing about its time (quirk 23).
+        """
+        if self.receiver.ssrc is None:
+            self._early_report = report
+        elif report.ssrc == self.receiver.ssrc:
+            self._take_report(report, now, now_us)
+        else:
+            return False
+        return True
+
+    def _take_early_report(self, now: float, now_us: int) -> None:
+        """Take the report that came before the first packet, if its source is that of it."""
+        report, self._early_report = self._early_report, None
+        if report is not None and report.ssrc == self.receiver.ssrc:
+            self._take_report(report, now, now_us)
+
+    def _take_report(self, report: SenderReport, now: float, now_us: int) -> None:
+        self.receiver.sender_reported(report.ntp_64, now)
+        ntp_us = utc_us_from_ntp(report.ntp_64)
+        self.timeline.sender_report(report.rtp_timestamp, ntp_us, now, now_us)
+        self.reports += 1
+
+    def _take_extension(self, data: Buffer, timestamp: int, now: float, now_us: int) -> None:
+        """Take the time of an ONVIF replay extension (Axis with ``onvifreplayext=1``)."""
+        try:
+            replay = parse_replay(parse_extension(data))
+        except WireError:
+            self.malformed += 1
+            return
+        if replay is not None:
+            self._next_extension = now + EXTENSION_INTERVAL_SECONDS
+            self.timeline.sender_report(timestamp, utc_us_from_ntp(replay.ntp_64), now, now_us)
+            self.reports += 1
+
+    def unit(self, frame: Frame, now: float, now_us: int) -> AccessUnit:
+        """Give a frame its time; frames in the order they came.
+
+        :param now: when it came.
+        :param now_us: the same moment in UTC.
+        """
+        utc_us = self.timeline.utc_us(frame.timestamp, now, now_us)
+        gap = self.timeline.take_gap()
+        if frame.lost or frame.damaged:
+            gap = self._gap(frame, utc_us, gap)
+        self._last_utc_us = utc_us
+        return AccessUnit(
+            self.description.index,
+            utc_us,
+            frame.timestamp,
+            frame.sync,
+            frame.data,
+            frame.format,
+            gap,
+        )
+
+    def _gap(self, frame: Frame, utc_us: int, bend: Gap | None) -> Gap | None:
+        """Make the gap before a frame that follows a loss.
+
+        :param bend: what has happened to time there, if anything: goes into the detail.
+        :returns: None before the first unit, since nothing was there to be missed.
+        """
+        if self._last_utc_us is None:
+            return bend
+        if self._restarted:
+            reason, self._restarted = GapReason.SOURCE_CHANGED, False
+        else:
+            reason = GapReason.PACKETS_LOST if frame.lost else GapReason.DAMAGED
+        start_us, end_us = sorted((self._last_utc_us, utc_us))
+        return Gap(start_us, end_us, reason, frame.lost, bend.detail if bend else "")
+
+    # Reports.
+
+    def receiver_report(self, ssrc: int, cname: str, now: float) -> bytes:
+        """Build our report about this track: a compound packet with our name."""
+        block = self.receiver.report_block(now)
+        report = ReceiverReport(ssrc, () if block is None else (block,))
+        return build_receiver_report(report) + build_source_description(ssrc, cname)
+
+    @property
+    def statistics(self) -> TrackStatistics:
+        """What came so far."""
+        received = self.receiver.statistics
+        return TrackStatistics(
+            packets=received.received,
+            octets=received.octets,
+            lost=received.lost,
+            reordered=received.reordered + self.reorder.reordered + self.reorder.late,
+            duplicates=received.duplicates + self.reorder.duplicates,
+            foreign=received.foreign + self._foreign_payloads,
+            malformed=self.malformed,
+            jitter_ms=1000 * received.jitter_ticks / self.description.clock_rate,
+            frames=self._frames,
+            discarded_units=self.depacketizer.discarded_units,
+            suspected_encrypted=self.depacketizer.suspected_encrypted,
+            last_unit=self._last_unit,
+            reports=self.reports,
+            drift_ppm=self.timeline.drift_ppm,
+            timestamp_jumps=self.timeline.timestamp_jumps,
+        )
