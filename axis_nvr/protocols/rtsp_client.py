@@ -15,7 +15,6 @@ have few sessions, and keep one that just vanishes until it times out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -79,6 +78,7 @@ class CameraSession:
         self._due: float | None = None
         self._opened: Deferred[Redirected | None] | None = None
         self._gone: Deferred[None] | None = None
+        self._reason: Failure | None = None  # why it fails, once it does
         self._settling = False  # plays, and no media has come yet
         self._over = False
 
@@ -95,9 +95,7 @@ class CameraSession:
             the session.
         """
         self._dialogue, self._channel, self._ports = dialogue, channel, ports
-        opened: Deferred[Redirected | None] = Deferred(
-            lambda _: self._fail(Failure(CancelledError()))
-        )
+        opened: Deferred[Redirected | None] = Deferred(lambda _: self._give_up())
         self._opened = opened
         self._guarded(dialogue.start)
         return opened
@@ -192,9 +190,9 @@ class CameraSession:
         self._guarded(lambda now: None)
 
     def channel_lost(self, reason: Failure) -> None:
-        """End with the channel."""
+        """End with the channel, for the reason that ended it."""
         self._finish()
-        self._tell(reason)
+        self._tell(self._reason or reason)
 
     # How it goes on.
 
@@ -344,20 +342,43 @@ class CameraSession:
     # The end.
 
     def _fail(self, reason: Failure) -> None:
-        """End because of something that went wrong here or that the camera said."""
+        """End because of something that went wrong here or that the camera said.
+
+        Nobody is told before the connection is gone: a camera that allows one session would
+        refuse the next.
+        """
         if self._over:
             return
-        with suppress(Exception):  # it is over anyway, and the first reason is told
-            assert self._dialogue is not None
-            self._dialogue.teardown(self._clock.seconds())
-            self._send()
-        self._finish()
         assert self._channel is not None
-        self._channel.close()
-        self._tell(reason)
+        self._reason = reason
+        self._finish()
+        if self._say_goodbye():
+            self._channel.close()
+        else:
+            self._channel.abort()
+
+    def _give_up(self) -> None:
+        """End because nobody waits for the session any more."""
+        self._opened = self._lost = None
+        self._fail(Failure(CancelledError()))
+
+    def _say_goodbye(self) -> bool:
+        """End the session at the camera, if there is one and this is still possible."""
+        assert self._dialogue is not None
+        assert self._channel is not None
+        try:
+            self._dialogue.teardown(self._clock.seconds())
+            output = self._dialogue.take_output()
+            if output:
+                self._channel.write(output)
+        except Exception:  # it is over anyway, and the first reason is told
+            return False
+        return bool(output)
 
     def _finish(self) -> None:
         """Do nothing any more."""
+        if self._over:
+            return
         self._over = True
         if self._timer is not None:
             self._timer.cancel()

@@ -9,6 +9,7 @@ standard input does.
 
 import argparse
 import sys
+import time
 
 import gi
 
@@ -43,9 +44,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--source", action="append", default=[], choices=sorted(SOURCES))
     parser.add_argument("--frames", type=int, default=-1, help="pictures to send; -1: no end")
     parser.add_argument("--address", default="127.0.0.1")
+    parser.add_argument("--port", default="0", help="0: any that is free")
     parser.add_argument("--auth", choices=["basic", "digest"])
     parser.add_argument("--user", default="user:secret", help="name:password")
     parser.add_argument("--certificate", help="PEM file with certificate and key: TLS only")
+    parser.add_argument("--report-start", action="store_true", help="see `report_start`")
     parser.add_argument("--multicast", help="the first group address to hand out")
     parser.add_argument("--multicast-port", type=int, default=5000)
     return parser.parse_args()
@@ -63,11 +66,29 @@ def launch_line(options: argparse.Namespace) -> str:
     return f"( {' '.join(parts)} )"
 
 
+def report_start(_factory: object, media: GstRtspServer.RTSPMedia) -> None:
+    """Print ``START <seconds since 1970>`` for each client: what running time 0 was by the clock.
+
+    What a sender report says of a buffer is this plus the buffer's running time.
+    """
+
+    def tell(media: GstRtspServer.RTSPMedia, state: int) -> None:
+        if state == Gst.State.PLAYING.real:
+            clock = media.get_clock() or Gst.SystemClock.obtain()
+            running_ns = clock.get_time() - media.get_base_time()
+            sys.stdout.write(f"START {(time.time_ns() - running_ns) / 1e9:.6f}\n")
+            sys.stdout.flush()
+
+    media.connect("new-state", tell)
+
+
 def make_factory(options: argparse.Namespace) -> GstRtspServer.RTSPMediaFactory:
     """Make what serves the stream."""
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(launch_line(options))
     factory.set_shared(bool(options.multicast))
+    if options.report_start:
+        factory.connect("media-configure", report_start)
     if options.multicast:
         pool = GstRtspServer.RTSPAddressPool()
         first, last = options.multicast_port, options.multicast_port + 99
@@ -106,7 +127,7 @@ def main() -> None:
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_address(options.address)
-    server.set_service("0")
+    server.set_service(options.port)
     factory = make_factory(options)
     if options.auth or options.certificate:
         protect(server, factory, options)

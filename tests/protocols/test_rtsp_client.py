@@ -47,6 +47,7 @@ class FakeChannel:
         self.requests: list[Request] = []
         self.raw = b""
         self.calls: list[str] = []
+        self.gone: Callable[[], None] = lambda: None
 
     def write(self, data: bytes) -> None:
         if data[:1] == b"$":
@@ -68,9 +69,11 @@ class FakeChannel:
 
     def close(self) -> None:
         self.calls.append("close")
+        self.gone()
 
     def abort(self) -> None:
         self.calls.append("abort")
+        self.gone()
 
 
 class FakePorts:
@@ -114,6 +117,7 @@ class SessionCase(SynchronousTestCase):
             utc=self.clock.seconds,
             ssrc=SSRC,
         )
+        self.channel.gone = lambda: self.session.channel_lost(Failure(ConnectionDone()))
         self.dialogue = Dialogue(URL, None, self.transport, lambda track: True)
 
     def start(self) -> Deferred[Any]:
@@ -203,8 +207,10 @@ class LifeTests(SessionCase):
         closed = self.session.close()
         self.assertEqual(self.channel.requests[-1].method, "TEARDOWN")
         self.assertNoResult(closed)
+        self.channel.gone = lambda: None
         self.answer()
         self.assertEqual(self.channel.calls[-1], "close")
+        self.assertNoResult(closed)
         self.session.channel_lost(Failure(ConnectionDone()))
         self.successResultOf(closed)
         self.successResultOf(self.session.close())
@@ -227,15 +233,18 @@ class LifeTests(SessionCase):
         self.answer()
         opening.cancel()
         self.failureResultOf(opening, CancelledError)
-        self.assertEqual(self.channel.calls, ["close"])
+        self.assertEqual(self.channel.calls, ["abort"])
         self.assert_silent()
 
     def test_aborted_by_the_owner(self) -> None:
-        """An owner that has enough is told its own reason, and the camera is told too."""
+        """An owner that has enough is told its own reason, once the camera is told and gone."""
         self.play()
+        self.channel.gone = lambda: None
         self.session.abort(Failure(MediaMissing("silence")))
-        self.assertIsInstance(self.losses[0].value, MediaMissing)
         self.assertEqual(self.channel.requests[-1].method, "TEARDOWN")
+        self.assertEqual(self.losses, [])
+        self.session.channel_lost(Failure(ConnectionDone()))
+        self.assertIsInstance(self.losses[0].value, MediaMissing)
         self.session.channel_lost(Failure(ConnectionDone()))
         self.assertEqual(len(self.losses), 1)
         self.assert_silent()
@@ -249,7 +258,7 @@ class FailureTests(SessionCase):
         self.answer(400, reason="Resolution not supported")
         failure = self.failureResultOf(opening, PeerRefused)
         self.assertEqual(str(failure.value), "DESCRIBE refused: 400 Resolution not supported")
-        self.assertEqual(self.channel.calls, ["close"])
+        self.assertEqual(self.channel.calls, ["abort"])
         self.assertEqual(self.losses, [])
         self.assert_silent()
 
@@ -275,7 +284,7 @@ class FailureTests(SessionCase):
         opening = self.start()
         self.session.received(b"HTTP/1.0 200 OK\r\n\r\n")
         self.failureResultOf(opening, RemoteProtocolError)
-        self.assertEqual(self.channel.calls, ["close"])
+        self.assertEqual(self.channel.calls, ["abort"])
 
     def test_the_connection_goes(self) -> None:
         """A lost connection fails the opening, or is the loss of the session."""
