@@ -1,4 +1,4 @@
-"""From parameter sets and audio configurations to formats.
+"""From parameter sets to formats.
 
 Two formats are equal if their ``codec_private`` and what follows from it are: sets that differ in
 zero bytes at the end only are the same (`axis_nvr.wire.nal.trim`), sets that differ in their VUI
@@ -13,15 +13,13 @@ from fractions import Fraction
 from functools import lru_cache
 
 from axis_nvr.errors import WireError
-from axis_nvr.media.units import AudioFormat, Codec, VideoFormat
+from axis_nvr.media.units import Codec, VideoFormat
 from axis_nvr.wire import nal
-from axis_nvr.wire.aac import parse_audio_specific_config
 from axis_nvr.wire.avcc import build_avcc, parse_avcc
 from axis_nvr.wire.h264 import parse_sps as parse_h264_sps
 from axis_nvr.wire.h265 import H265Sps, parse_vps
 from axis_nvr.wire.h265 import parse_sps as parse_h265_sps
 from axis_nvr.wire.hvcc import build_hvcc, parse_hvcc
-from axis_nvr.wire.opus import OPUS_RATE, build_opus_head
 
 #: Formats of each codec that are remembered.
 FORMAT_CACHE_SIZE = 64
@@ -112,24 +110,3 @@ def h265_format_from_hvcc(record: bytes) -> VideoFormat:
 def jpeg_format(width: int, height: int) -> VideoFormat:
     """Make the format of a JPEG track: every picture brings its own tables."""
     return VideoFormat(Codec.JPEG, b"", width, height)
-
-
-@lru_cache(maxsize=FORMAT_CACHE_SIZE)
-def aac_format(config: bytes, channels: int = 0) -> AudioFormat:
-    """Make the format of an AAC track.
-
-    :param config: an AudioSpecificConfig. Rate and channels are those that come out of a
-        decoder: behind spectral band replication and parametric stereo, if they are announced.
-    :param channels: from the SDP, for a configuration that does not tell them; 0 is unknown.
-    :raises WireError: the configuration cannot be read.
-    """
-    parsed = parse_audio_specific_config(config)
-    return AudioFormat(
-        Codec.AAC, config, parsed.sample_rate, parsed.channels or channels or 1, bits_per_sample=0
-    )
-
-
-@lru_cache(maxsize=FORMAT_CACHE_SIZE)
-def opus_format(channels: int) -> AudioFormat:
-    """Make the format of an Opus track of one or two channels."""
-    return AudioFormat(Codec.OPUS, build_opus_head(channels), OPUS_RATE, channels)

@@ -83,22 +83,3 @@ class JpegFormatTests(SynchronousTestCase):
     def test_format(self) -> None:
         """A JPEG format is its size."""
         self.assertEqual(formats.jpeg_format(640, 480), VideoFormat(Codec.JPEG, b"", 640, 480))
-
-
-class AudioFormatTests(SynchronousTestCase):
-    def test_aac(self) -> None:
-        """Rate and channels come from the configuration; channels else from the SDP."""
-        config = bytes.fromhex("1408")
-        made = formats.aac_format(config)
-        self.assertEqual((made.codec, made.codec_private), (Codec.AAC, config))
-        self.assertEqual((made.sample_rate, made.channels), (16000, 1))
-        self.assertIs(formats.aac_format(config), made)
-        self.assertEqual(formats.aac_format(bytes.fromhex("1440"), 2).channels, 2)
-        with self.assertRaises(WireError):
-            formats.aac_format(b"")
-
-    def test_opus(self) -> None:
-        """Opus runs at 48 kHz, with as many channels as the SDP says (some say one)."""
-        made = formats.opus_format(1)
-        self.assertEqual((made.sample_rate, made.channels), (48000, 1))
-        self.assertTrue(made.codec_private.startswith(b"OpusHead"))

@@ -64,6 +64,17 @@ class ConfigTests(SynchronousTestCase):
         zero = latm.parse_stream_mux_config(mux_config(other=300).to_bytes())
         self.assertEqual(zero.other_data_bits, 300)
 
+    def test_program_config_element(self) -> None:
+        """A program_config_element is aligned to where the AudioSpecificConfig begins.
+
+        ffmpeg 5.1's for quad, at bit 15 here.
+        """
+        config = bytes.fromhex("12800544040021100d4c61766335392e33372e313030")
+        bits = BitWriter().u(15, 0x2000).u(8 * len(config), int(config.hex(), 16))
+        read = latm.parse_stream_mux_config(bits.u(3, 0).u(8, 0xFF).u(1, 1).u(9, 77).to_bytes())
+        self.assertEqual((read.audio.channels, read.audio_specific_config), (4, config))
+        self.assertEqual(read.other_data_bits, 77)
+
     def test_refused(self) -> None:
         """What no camera sends is refused by name."""
         for words, data in (
