@@ -418,7 +418,7 @@ class RandomTests(SynchronousTestCase):
         kind = {0: 1, 1: 2, 2: 3, 3: 0}[tools]
         self.assertEqual(record[15] & 3, kind if d.segmentation else 0)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=120, deadline=None)
     @given(reference_sets)
     def test_predicted_sets(self, sets: list[tuple[Any, ...]]) -> None:
         """Predicted sets are worked out as the equations of the specification do."""
@@ -426,7 +426,7 @@ class RandomTests(SynchronousTestCase):
         expected = write_reference_sets(bits, sets)
         self.assertEqual(read_short_term_sets(BitReader(bits.to_bytes(), "test")), expected)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=120, deadline=None)
     @given(st.sampled_from(sorted(STREAMS)), st.data())
     def test_damaged(self, name: str, data: st.DataObject) -> None:
         """Real sets with flipped bits, cut or continued: a size within bounds or a `WireError`."""
@@ -445,7 +445,7 @@ class RandomTests(SynchronousTestCase):
             self.assertTrue(0 < read.width <= MAX_PICTURE_SIDE)
             self.assertTrue(0 < read.height <= MAX_PICTURE_SIDE)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=120, deadline=None)
     @given(st.binary(max_size=80))
     @example(b"\xff" * 80)
     def test_any_bytes(self, data: bytes) -> None:
@@ -544,7 +544,7 @@ class RecordTests(SynchronousTestCase):
             with self.assertRaises(WireError):
                 parse_hvcc(record[:end])
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=120, deadline=None)
     @given(st.binary(max_size=80).map(lambda data: b"\1" + data))
     def test_any_bytes(self, data: bytes) -> None:
         """Any bytes raise nothing but `WireError`."""

@@ -77,7 +77,7 @@ class ByteStreamTests(SynchronousTestCase):
         self.assertEqual(nal.split_annex_b(b""), [])
         self.assertEqual(nal.split_annex_b(bytes.fromhex("0000000001 000001")), [])
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(st.lists(zeros.map(lambda data: nal.escape(b"\x65" + data + b"\x80")), max_size=5))
     def test_split_undoes_join(self, units: list[bytes]) -> None:
         """Any escaped NAL units come back from a byte stream and from a sample."""
@@ -86,13 +86,13 @@ class ByteStreamTests(SynchronousTestCase):
 
 
 class EmulationTests(SynchronousTestCase):
-    @settings(max_examples=500, deadline=None)
+    @settings(max_examples=250, deadline=None)
     @given(zeros)
     def test_unescape_is_as_described(self, data: bytes) -> None:
         """Removal equals the loop of the specification for any bytes, sound or not."""
         self.assertEqual(nal.unescape(data), described_unescape(data))
 
-    @settings(max_examples=500, deadline=None)
+    @settings(max_examples=250, deadline=None)
     @given(zeros)
     def test_escape(self, data: bytes) -> None:
         """An escaped NAL unit holds no start code, ends in no zero, and comes back."""
