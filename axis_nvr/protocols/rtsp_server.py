@@ -75,6 +75,7 @@ class RtspServerProtocol(Protocol):
         self._down: RtspServerProtocol | None = None  # of the connection that goes up
         self._ups: set[RtspServerProtocol] = set()  # of the connection that goes down
         self._pumping = False
+        self._ended = False
         self._due = server.clock.seconds() + IDLE_TIMEOUT_SECONDS
 
     # What Twisted calls.
@@ -107,7 +108,7 @@ class RtspServerProtocol(Protocol):
 
     def resumeProducing(self) -> None:
         """Go on."""
-        self.blocked = False
+        self.blocked = self._ended
         for source in (self, *self._ups):
             source.transport.resumeProducing()
         self._server.writable(self)
@@ -118,11 +119,15 @@ class RtspServerProtocol(Protocol):
     # What the rest of the server asks of a connection.
 
     def write(self, data: bytes) -> None:
-        """Send bytes to the client."""
-        self.transport.write(data)
+        """Send bytes to the client; none behind the end."""
+        if not self._ended:
+            self.transport.write(data)
 
     def disconnect(self) -> None:
         """Close, what was written going out first."""
+        self._ended = self.blocked = True
+        self._receive = _ignore
+        self.transport.unregisterProducer()  # TLS would wait for it for ever
         self.transport.loseConnection()
 
     def abort(self) -> None:
@@ -181,9 +186,8 @@ class RtspServerProtocol(Protocol):
             if opened is not None:
                 self._begin_tunnel(opened)
         except RequestRefused as refused:
-            self._receive = _ignore
-            self.transport.write(refusal(refused))
-            self.transport.loseConnection()
+            self.write(refusal(refused))
+            self.disconnect()
 
     def _begin_tunnel(self, opened: TunnelOpened) -> None:
         """Become one direction of a tunnel.
@@ -193,7 +197,7 @@ class RtspServerProtocol(Protocol):
         if opened.down:
             self._server.add_tunnel(opened.cookie, self)
             self.cookie = opened.cookie
-            self.transport.write(acceptance())
+            self.write(acceptance())
             self._speak_rtsp(self._server.tunnel_guard)
             self._receive = _ignore  # nothing comes up on this one
             return
@@ -207,7 +211,7 @@ class RtspServerProtocol(Protocol):
         try:
             plain = self._base64.feed(data)
         except WireError:
-            self.transport.loseConnection()
+            self.disconnect()
             return
         if plain:
             self.carrier._take_rtsp(plain)
@@ -238,11 +242,11 @@ class RtspServerProtocol(Protocol):
                     self._server.frame_received(self, event)
         self._pumping = False
         if rtsp.closing:
-            self.transport.loseConnection()
+            self.disconnect()
 
     def _flush(self, rtsp: RtspServer) -> None:
         if output := rtsp.take_output():
-            self.transport.write(output)
+            self.write(output)
 
     async def _answer(self, asked: Asked, rtsp: RtspServer) -> None:
         """Answer one request, whatever happens."""

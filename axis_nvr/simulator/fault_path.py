@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from axis_nvr.protocols.presentation import IDelivery
 from axis_nvr.simulator.faults import FaultBoard
-from axis_nvr.simulator.pacer import Pacer
+from axis_nvr.simulator.pacer import GRANULARITY_SECONDS, Pacer
 
 #: Frames of one track that wait because of a delay; the oldest are given up.
 MAX_DELAYED_FRAMES = 10_000
@@ -115,7 +115,7 @@ class FaultPath:
             self._late.popleft()
 
     def _send_late(self, now: float) -> float | None:
-        while self._late and self._late[0][0] <= now + 1e-6:
+        while self._late and self._late[0][0] <= now + GRANULARITY_SECONDS:
             _, packets = self._late.popleft()
             if packets:
                 self._delivery.send(packets)

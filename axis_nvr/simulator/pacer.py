@@ -65,20 +65,27 @@ class Pacer:
             self._timer = self.clock.callLater(delay, self._run)
 
     def _run(self) -> None:
-        """Call what is due."""
+        """Call what is due, each task once."""
         self._timer = None
         self._running = True
         now = self.clock.seconds()
+        due_now = []
         while self._queue and self._queue[0][0] <= now + GRANULARITY_SECONDS:
-            _, _, task = heapq.heappop(self._queue)
-            due = None
-            try:
-                due = task(now)
-            except Exception:  # the outermost frame of one task: the others go on
-                self.log.failure("while sending on time")
-            if due is not None and task in self._tasks:
-                heapq.heappush(self._queue, (due, next(self._number), task))
-            else:
-                self._tasks.discard(task)
+            due_now.append(heapq.heappop(self._queue)[2])
+        for task in due_now:
+            if task in self._tasks:
+                self._call(task, now)
         self._running = False
         self._schedule()
+
+    def _call(self, task: Task, now: float) -> None:
+        """Call one task, and queue it again if it wants to; not in this turn."""
+        due = None
+        try:
+            due = task(now)
+        except Exception:  # the outermost frame of one task: the others go on
+            self.log.failure("while sending on time")
+        if due is not None and task in self._tasks:
+            heapq.heappush(self._queue, (due, next(self._number), task))
+        else:
+            self._tasks.discard(task)
