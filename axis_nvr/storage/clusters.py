@@ -122,13 +122,19 @@ def _frames(
         track = tracks.get(index)
         if track is None or (unit_format is not track.format and unit_format != track.format):
             continue
-        time_ms = max(0, (utc_us - base_us) // 1000)
+        time_ms = (utc_us - base_us) // 1000
+        if time_ms < 0:
+            time_ms = 0
         if track.convert is not None:
             data = track.convert(data)
         frames.append((track.number, time_ms, sync, data))
-        key = max(time_ms, latest.get(index, 0))
-        latest[index] = key
-        ordered = ordered and key >= before
+        key = latest.get(index, 0)
+        if time_ms > key:
+            key = latest[index] = time_ms
+        elif not key:
+            latest[index] = key
+        if key < before:
+            ordered = False
         before = key
         keys.append(key)
     if len(latest) < 2 or (ordered and frames[0][0] == 1):

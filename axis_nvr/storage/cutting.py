@@ -64,12 +64,10 @@ def cut_reason(
     :param units: those of it that are stored, straightened; not empty.
     :param is_bent: whether the group's clock stepped in the middle of it.
     """
-    formats = formats_of(units)
-    if any(
-        index not in block.tracks or form != block.tracks[index].format
-        for index, form in formats.items()
-    ):
-        return Cut.FORMAT
+    for index, form in formats_of(units).items():
+        track = block.tracks.get(index)
+        if track is None or (form is not track.format and form != track.format):
+            return Cut.FORMAT
     if block.shift_us or (not is_bent and _source_changed(gop)):
         return Cut.CLOCK
     times = [unit.utc_us for unit in units]

@@ -274,15 +274,19 @@ class Index:
         with storage_errors(self._path, "read the index"):
             yield from self._connection.execute(query, values)
 
-    def recordings(self, recording_id: str | None = None) -> Iterator[RecordingRow]:
+    def recordings(
+        self, recording_id: str | None = None, *, open_only: bool = False
+    ) -> Iterator[RecordingRow]:
         """Give the recordings, oldest first.
 
         :param recording_id: give this one only.
+        :param open_only: those without a stop time only.
         """
         ours = self._has_table("nvr_recordings")
         columns = "n.device, n.stream_options, n.group_token" if ours else "'', '', ''"
         join = "LEFT JOIN nvr_recordings n ON n.recording_id = r.id" if ours else ""
-        where = "" if recording_id is None else "WHERE r.filename = ?"
+        where = "WHERE r.stoptime IS NULL" if open_only else "WHERE 1"
+        where += "" if recording_id is None else " AND r.filename = ?"
         rows = self._read(
             f"SELECT r.filename, r.starttime, r.stoptime, t.recording_type, s.source_name,"  # noqa: S608
             " e.event_name, a.action_name, v.videos_type, v.videos_properties,"

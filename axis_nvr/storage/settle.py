@@ -27,7 +27,7 @@ def settle(files: IFiles, folder: Path, index: Index) -> list[str]:
     :raises StorageError: the index cannot be written.
     """
     measured = [(block, _measured(files, folder, block)) for block in index.blocks(open_only=True)]
-    running = [row.recording_id for row in index.recordings() if row.stop_us is None]
+    running = [row.recording_id for row in index.recordings(open_only=True)]
     if not measured and not running:
         return []
     with index.transaction():
