@@ -59,6 +59,12 @@ class Peer(ProcessProtocol):
         """The port it listens on, from a line ``PORT <number>``."""
         return int(self.line.split()[1])
 
+    @property
+    def starts(self) -> list[float]:
+        """When it began to serve each client, from lines ``START <seconds since 1970>``."""
+        lines = self._output.decode().splitlines()
+        return [float(line.split()[1]) for line in lines if line.startswith("START")]
+
     def stop(self) -> Deferred[None]:
         """End it; fires when it is gone."""
         if not self.ended.called:
