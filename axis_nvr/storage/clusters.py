@@ -14,15 +14,20 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from axis_nvr.media.gop import Gop
-from axis_nvr.media.units import AccessUnit, Format, GapReason
+from axis_nvr.media.units import AccessUnit, Format, GapReason, VideoFormat
 from axis_nvr.wire.matroska import FrameTuple
 
 #: How long a cluster may last, in milliseconds; frame times in it are 16-bit.
 MAX_CLUSTER_MS = 30_000
-#: A jump of a group's own times that is a step of the clock, in microseconds.
-STEP_US = 1_000_000
-#: The same where a gap says that the clock stepped.
+#: What a unit's time may differ from what is expected after the one before it, in microseconds,
+#: where the group is told to have a step of the clock in it.
 TOLD_STEP_US = 100_000
+#: The same where no step is told, or where the media clock itself jumped.
+STEP_US = 1_000_000
+#: Ticks of the media clock of video (RFC 6184 §8.2.1, RFC 7798 §7.1, RFC 2435 §3).
+VIDEO_CLOCK_HZ = 90_000
+#: A media clock that moves further than this from one unit to the next has jumped, in ticks.
+_MAX_TICKS = 10 * VIDEO_CLOCK_HZ
 
 _BENDS = (GapReason.CLOCK_STEPPED, GapReason.TIMESTAMP_JUMP)
 
@@ -56,28 +61,44 @@ def straighten(
 ) -> tuple[Sequence[AccessUnit], int]:
     """Take steps of the clock out of the middle of a group.
 
+    Pictures are decoded in another order than they are shown in, so that their times alone do not
+    tell a step; their distance on the media clock does.
+
     :param shift_us: how far the part before this one was moved at its end.
     :returns: the units, and how far the last of those that were moved was, 0 if none was.
     """
-    if not shift_us and not any(gap.reason in _BENDS for gap in gop.gaps):
+    reasons = {gap.reason for gap in gop.gaps}
+    if not shift_us and reasons.isdisjoint(_BENDS):
         return units, 0
+    is_told = GapReason.CLOCK_STEPPED in reasons
     shifts: dict[int, int] = {}
-    expected: dict[int, int] = {}
-    last: dict[int, int] = {}
+    before: dict[int, AccessUnit] = {}
+    spacings: dict[int, int] = {}
     straight = []
     for unit in units:
-        track = unit.track
-        shift = shifts.setdefault(track, shift_us)
-        utc_us = unit.utc_us + shift
-        if track in last:
-            told = unit.gap is not None and unit.gap.reason in _BENDS
-            if abs(utc_us - expected[track]) > (TOLD_STEP_US if told else STEP_US):
-                shifts[track] = shift + expected[track] - utc_us
-                utc_us = expected[track]
-        spacing_us = max(0, utc_us - last.get(track, utc_us))
-        last[track], expected[track] = utc_us, utc_us + spacing_us
-        straight.append(unit if utc_us == unit.utc_us else unit._replace(utc_us=utc_us))
+        track, last = unit.track, before.get(unit.track)
+        utc_us = unit.utc_us + shifts.setdefault(track, shift_us)
+        if last is not None:
+            expected_us, is_exact = _expected(last, unit, spacings.get(track, 0))
+            if abs(utc_us - expected_us) > (TOLD_STEP_US if is_told and is_exact else STEP_US):
+                shifts[track] += expected_us - utc_us
+                utc_us = expected_us
+            spacings[track] = max(0, utc_us - last.utc_us)
+        moved = unit if utc_us == unit.utc_us else unit._replace(utc_us=utc_us)
+        before[track] = moved
+        straight.append(moved)
     return straight, next((shift for shift in shifts.values() if shift), 0)
+
+
+def _expected(last: AccessUnit, unit: AccessUnit, spacing_us: int) -> tuple[int, bool]:
+    """Tell when a unit is expected after the one before it, and whether that is exact."""
+    has_jumped = unit.gap is not None and unit.gap.reason is GapReason.TIMESTAMP_JUMP
+    if not isinstance(unit.format, VideoFormat):
+        return last.utc_us + spacing_us, not has_jumped
+    ticks = unit.timestamp - last.timestamp
+    if has_jumped or abs(ticks) > _MAX_TICKS:
+        return last.utc_us + spacing_us, False
+    return last.utc_us + ticks * 1_000_000 // VIDEO_CLOCK_HZ, True
 
 
 def plan_clusters(

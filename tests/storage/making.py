@@ -27,9 +27,11 @@ def unit(
     data: bytes = b"picture",
     form: Format = VIDEO,
     gap: Gap | None = None,
+    taken_us: int | None = None,
 ) -> AccessUnit:
-    """A unit; its RTP timestamp is of no matter here."""
-    return AccessUnit(track, utc_us, 0, sync, data, form, gap)
+    """A unit; `taken_us` is its time on the media clock, where it is not that of its UTC."""
+    ticks = (utc_us if taken_us is None else taken_us) * 9 // 100
+    return AccessUnit(track, utc_us, ticks, sync, data, form, gap)
 
 
 def gop_of(units: Sequence[AccessUnit], end_us: int | None = None, **more: Any) -> Gop:

@@ -1,5 +1,7 @@
 """From units to clusters."""
 
+from collections.abc import Sequence
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -85,25 +87,52 @@ class PlanTests(SynchronousTestCase):
 
 class StraightenTests(SynchronousTestCase):
     def group(self, step_us: int, reason: GapReason) -> tuple[list[AccessUnit], list[int]]:
-        """Six pictures; before the fourth the clock steps. And when they were taken."""
+        """Pictures in order of decoding; before the third the clock steps. And when taken."""
         gap = Gap(START_US, START_US, reason)
+        taken = [START_US + at * 40_000 for at in (0, 4, 2, 1, 3, 8, 6, 5, 7)]
         units = [
             unit(
-                START_US + i * 40_000 + (step_us if i >= 3 else 0),
-                sync=not i,
-                gap=gap if i == 3 else None,
+                moment_us + (step_us if at >= 2 else 0),
+                sync=not at,
+                gap=gap if at == 2 else None,
+                taken_us=moment_us,
             )
-            for i in range(6)
+            for at, moment_us in enumerate(taken)
         ]
-        return units, [START_US + i * 40_000 for i in range(6)]
+        return units, taken
+
+    def assert_taken(self, units: Sequence[AccessUnit], taken: list[int]) -> None:
+        """Times are right to a tick of the media clock for each unit that was moved."""
+        for found, moment_us in zip(units, taken, strict=True):
+            self.assertLess(abs(found.utc_us - moment_us), 200)
 
     def test_a_step_within_a_group_is_taken_out(self) -> None:
-        """Forwards or backwards, the pictures keep their spacing up to the next key frame."""
-        for step_us in (-3_600_000_000, -200_000, 150_000, 7_000_000):
-            units, expected = self.group(step_us, GapReason.CLOCK_STEPPED)
+        """Forwards or backwards, pictures with B-frames keep their times to the next key frame."""
+        for step_us in (-3_600_000_000, -200_000, -110_000, 150_000, 7_000_000):
+            units, taken = self.group(step_us, GapReason.CLOCK_STEPPED)
             straight, shift_us = straighten(gop_of(units), units)
-            self.assertEqual([u.utc_us for u in straight], expected)
-            self.assertEqual(shift_us, -step_us)
+            self.assert_taken(straight, taken)
+            self.assertLess(abs(shift_us + step_us), 200)
+
+    def test_a_media_clock_that_jumps(self) -> None:
+        """Where the RTP timestamp is what jumped, the times are right as they are."""
+        gap = Gap(START_US, START_US, GapReason.TIMESTAMP_JUMP)
+        units = [unit(START_US, sync=True)]
+        units += [
+            unit(START_US + at * 40_000, taken_us=at * 40_000, gap=gap if at == 1 else None)
+            for at in range(1, 5)
+        ]
+        self.assertEqual(straighten(gop_of(units), units), (units, 0))
+
+    def test_sound_is_moved_too(self) -> None:
+        """The step is told with a picture; sound steps at its own unit."""
+        units, _ = self.group(-300_000, GapReason.CLOCK_STEPPED)
+        sounds = [sound(START_US + at * 20_000 - (300_000 if at > 3 else 0)) for at in range(8)]
+        straight, _ = straighten(gop_of(units), [*units, *sounds])
+        self.assertEqual(
+            [u.utc_us for u in straight if u.track == 1],
+            [START_US + at * 20_000 for at in range(8)],
+        )
 
     def test_the_part_after_it_goes_on_so(self) -> None:
         """A long group goes out in parts; those behind the step are moved as far."""
@@ -114,6 +143,6 @@ class StraightenTests(SynchronousTestCase):
         self.assertEqual(shift_us, -3_600_000_000)
 
     def test_lost_packets_bend_nothing(self) -> None:
-        """A hole is a hole: only a clock that steps is straightened."""
+        """Without a word of the clock, times stay as they are."""
         units, _ = self.group(3_000_000, GapReason.PACKETS_LOST)
         self.assertEqual(straighten(gop_of(units), units), (units, 0))

@@ -256,7 +256,7 @@ class CutTests(RecordingCase):
         units = [
             unit(START_US, sync=True),
             unit(START_US + 500_000),
-            unit(START_US + SECOND + back_us, gap=gap),
+            unit(START_US + SECOND + back_us, gap=gap, taken_us=START_US + SECOND),
         ]
         after = video_gop(START_US + 2 * SECOND + back_us)
         blocks = self.blocks_after(gop_of(units, after.start_us), after)
