@@ -15,6 +15,7 @@ returns; it is the only thing that this module knows of RTP::
     | $ | channel | length | 80 | type | sequence | timestamp | SSRC | fragment header | content
     '------------------- head, 8 bytes -----------'-------------- tail ----------------'
 
+The last fragment, if it is marked, is taken in the same way, alone.
 `head` is compared as one number that grows by 1, since the sequence number is its end; where that
 wraps, one run ends and the next begins. Everything else goes the general way, one frame at a time,
 and a test holds both ways equal.
@@ -44,32 +45,37 @@ KEPT_WHEN_LOST_BYTES = 16
 MAX_SHAPES = 256
 
 DOLLAR = 0x24
+#: The marker bit in `Run.head`.
+MARKER = 0x80 << 16
 _HEAD = struct.Struct("!BBH")
+_WORD = struct.Struct("!Q")
 #: What a message can begin with, as far as it has come.
 _MESSAGE_BEGINNING = re.compile(rb"[A-Z][A-Z_]{0,19}(?:[ /]|\Z)")
 _LINE_ENDS = b"\r\n"
 
 
 class Run:
-    """What a packet looks like that continues the fragmented NAL unit open on a channel.
+    """What the packets look like that continue and end a fragmented NAL unit open on a channel.
 
-    :param head: the first eight bytes of its frame as a number, the length left 0.
-    :param tail: the bytes behind them, up to the content.
-    :param unit: what its content is appended to.
-    :param room: bytes by which `unit` may grow.
     :param took: told how many packets were taken, and the bytes of RTP payload of each.
+    :param ended: told that the last fragment, with the marker, has been taken, and its bytes of
+        RTP payload. The run is over then.
+
+    :ivar head: the first eight bytes of the next frame as a number, length and marker left 0.
+    :ivar tail: the bytes behind them, up to the content.
+    :ivar last_tail: the same in the last fragment.
+    :ivar unit: what content is appended to.
+    :ivar room: bytes by which `unit` may grow.
     """
 
-    __slots__ = ("head", "room", "tail", "took", "unit")
+    __slots__ = ("ended", "head", "last_tail", "room", "tail", "took", "unit")
 
-    def __init__(
-        self, head: int, tail: bytes, unit: bytearray, room: int, took: Callable[[int, int], None]
-    ) -> None:
-        self.head = head
-        self.tail = tail
-        self.unit = unit
-        self.room = room
+    def __init__(self, took: Callable[[int, int], None], ended: Callable[[int], None]) -> None:
         self.took = took
+        self.ended = ended
+        self.head = self.room = 0
+        self.tail = self.last_tail = b""
+        self.unit = bytearray()
 
 
 def build_frame(channel: int, packet: bytes) -> bytes:
@@ -192,6 +198,15 @@ class InterleavedReader:
                         run.head = run.head & ~0xFFFF | run.head + count & 0xFFFF
                         run.took(count, length - 12)
                         continue
+            elif run is not None and end <= size and data.startswith(run.last_tail, place + 8):
+                content_size = length - 4 - len(run.last_tail)
+                (head,) = _WORD.unpack_from(data, place)
+                if head == run.head | length << 32 | MARKER and 0 < content_size <= run.room:
+                    run.unit += view[end - content_size : end]
+                    run.ended(length - 12)
+                    run = None
+                    place = end
+                    continue
             if end > size:
                 if not self._is_plausible(data, place):
                     self._lost = True

@@ -91,7 +91,8 @@ class MediaReceiver:
     ) -> None:
         self.clock = SessionClock()
         self._tracks = {
-            track.index: MediaTrack(track, self.clock, self._take_frame) for track in tracks
+            track.index: MediaTrack(track, self.clock, self._take_frame, self._end_run)
+            for track in tracks
         }
         self._deliver = deliver
         self._cname = cname
@@ -99,7 +100,8 @@ class MediaReceiver:
         self._reader = InterleavedReader(self._receive_frame)
         self._rtp_channels: dict[int, MediaTrack] = {}
         self._rtcp_channels: dict[int, MediaTrack] = {}
-        self._run_channel = -1  # of the track whose run may go on
+        self._running: MediaTrack | None = None  # whose run may go on, and its channel
+        self._run_channel = -1
         self._now, self._now_us = 0.0, 0
         self._held: list[tuple[MediaTrack, Frame, float, int]] | None = []
         self._held_bytes = 0
@@ -142,9 +144,9 @@ class MediaReceiver:
     def receive_rtp(self, track_index: int, data: bytes, now: float, now_us: int) -> None:
         """Take a datagram from the RTP port of a track."""
         self._pass_time(now, now_us)
-        self._begin()
         self._tracks[track_index].receive_datagram(data, now, now_us)
-        self._release_if_due()
+        if self._held is not None:
+            self._release_if_due()
 
     def receive_rtcp(self, track_index: int, data: bytes, now: float, now_us: int) -> None:
         """Take a datagram from the RTCP port of a track."""
@@ -154,23 +156,34 @@ class MediaReceiver:
     def _receive_frame(self, channel: int, packet: memoryview) -> Run | None:
         """Take an interleaved frame; see `InterleavedReader`."""
         track = self._rtp_channels.get(channel)
-        if track is not None:
-            if len(packet) > 1 and packet[1] in RTCP_TYPES:  # both on one channel
-                self._receive_reports(track, packet)
-            else:
-                self._begin()
-                track.receive_packet(packet, self._now, self._now_us)
-                self._release_if_due()
-                run = track.run(channel)
-                if run is not None:
-                    self._run_channel = channel
-                    return run
-        elif (track := self._rtcp_channels.get(channel)) is not None:
-            self._receive_reports(track, packet)
+        if track is None or (len(packet) > 1 and packet[1] in RTCP_TYPES):
+            self._receive_other(channel, packet)
         else:
+            track.receive_packet(packet, self._now, self._now_us)
+            if self._held is not None:
+                self._release_if_due()
+            run = track.run(channel)
+            if run is not None:
+                self._running, self._run_channel = track, channel
+                return run
+            if self._running is track:
+                self._running = None
+        return None if self._running is None else self._running.run(self._run_channel)
+
+    def _receive_other(self, channel: int, packet: memoryview) -> None:
+        """Take a frame that is no RTP: reports come on a channel of their own or on that of RTP."""
+        track = self._rtcp_channels.get(channel) or self._rtp_channels.get(channel)
+        if track is None:
             self._unassigned_frames += 1
-        running = self._rtp_channels.get(self._run_channel)
-        return None if running is None else running.run(self._run_channel)
+        else:
+            self._receive_reports(track, packet)
+
+    def _end_run(self, octets: int) -> None:
+        """Take note that the last packet of a run has been taken."""
+        if self._running is not None:
+            self._running.end_run(octets, self._now)
+            if self._held is not None:
+                self._release_if_due()
 
     def _receive_reports(self, track: MediaTrack, data: Buffer) -> None:
         """Take a compound RTCP packet that came where those of `track` come."""
@@ -269,11 +282,6 @@ class MediaReceiver:
 
     # Holding back what comes before its time is known.
 
-    def _begin(self) -> None:
-        """Note that media comes."""
-        if self._hold_end is None:
-            self._hold_end = self._now + HOLD_SECONDS
-
     def _take_frame(self, track: MediaTrack, frame: Frame) -> None:
         """Hand a frame on with its time, or hold it."""
         if self._held is None:
@@ -283,8 +291,11 @@ class MediaReceiver:
         self._held_bytes += len(frame.data)
 
     def _release_if_due(self) -> None:
-        if self._held is None or self._hold_end is None:
+        """Let go what is held once time is known, or was waited for long enough."""
+        if self._held is None:
             return
+        if self._hold_end is None:
+            self._hold_end = self._now + HOLD_SECONDS
         sending = [t for t in self._tracks.values() if t.receiver.ssrc is not None]
         if (
             self._now >= self._hold_end

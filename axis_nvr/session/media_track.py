@@ -6,13 +6,18 @@
     report ─► Timeline                       their time
 """
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from axis_nvr.errors import WireError
 from axis_nvr.media.units import AccessUnit, Gap, GapReason
 from axis_nvr.session.depacketizers import Frame, depacketizer_for
-from axis_nvr.session.depacketizers.nal_units import MAX_UNIT_BYTES, NalUnitDepacketizer
+from axis_nvr.session.depacketizers.nal_units import (
+    END_BIT,
+    MAX_UNIT_BYTES,
+    NalUnitDepacketizer,
+)
 from axis_nvr.session.interleaved import DOLLAR, Run
 from axis_nvr.session.reorder import ReorderBuffer
 from axis_nvr.session.rtp_receiver import RtpReceiver
@@ -31,6 +36,7 @@ from axis_nvr.wire.rtp_extensions import parse_replay
 
 #: The time in RTP header extensions is looked at once in so many seconds.
 EXTENSION_INTERVAL_SECONDS = 5.0
+_SOURCE = struct.Struct("!II")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,7 @@ class MediaTrack:
     :param description: as the camera announced it.
     :param clock: shared by the tracks of the session.
     :param deliver: takes each frame, with this track.
+    :param run_ended: called when the last packet of a run has been taken: call `end_run`.
     :raises RemoteProtocolError: nothing understands this track.
 
     :ivar reports: sender reports and the like that were taken.
@@ -89,6 +96,7 @@ class MediaTrack:
         description: TrackDescription,
         clock: SessionClock,
         deliver: Callable[["MediaTrack", Frame], None],
+        run_ended: Callable[[int], None],
     ) -> None:
         self.description = description
         self.depacketizer = depacketizer_for(description)
@@ -107,9 +115,10 @@ class MediaTrack:
         self._frames = 0
         self._last_unit: float | None = None
         self._last_utc_us: int | None = None
-        self._nal_units = (
-            self.depacketizer if isinstance(self.depacketizer, NalUnitDepacketizer) else None
-        )
+        self._run = Run(self._account, run_ended)
+        self._nal_units: NalUnitDepacketizer | None = None
+        if isinstance(self.depacketizer, NalUnitDepacketizer) and self._payload_type >= 0:
+            self._nal_units = self.depacketizer
 
     # Packets.
 
@@ -179,31 +188,39 @@ class MediaTrack:
 
         :param channel: on which this track's packets come.
         """
-        open_ = self._nal_units
-        receiver = self.receiver
-        if (
-            open_ is None
-            or not open_.fragment_header
-            or not self._in_step
-            or self._payload_type < 0
-        ):
+        nal_units = self._nal_units
+        if nal_units is None or not nal_units.fragment_header or not self._in_step:
             return None
+        receiver, run, timestamp = self.receiver, self._run, nal_units.timestamp
         assert receiver.expected_sequence_number is not None
         assert receiver.ssrc is not None
-        assert open_.timestamp is not None
-        return Run(
+        assert timestamp is not None
+        run.head = (
             DOLLAR << 56
             | channel << 48
             | 0x80 << 24
             | self._payload_type << 16
-            | receiver.expected_sequence_number,
-            (open_.timestamp & 0xFFFFFFFF).to_bytes(4, "big")
-            + receiver.ssrc.to_bytes(4, "big")
-            + open_.fragment_header,
-            open_.unit,
-            MAX_UNIT_BYTES - len(open_.unit),
-            self._account,
+            | receiver.expected_sequence_number
         )
+        source = _SOURCE.pack(timestamp & 0xFFFFFFFF, receiver.ssrc)
+        header = nal_units.fragment_header
+        run.tail = source + header
+        run.last_tail = source + header[:-1] + bytes((header[-1] | END_BIT,))
+        run.unit = nal_units.unit
+        run.room = MAX_UNIT_BYTES - len(nal_units.unit)
+        return run
+
+    def end_run(self, octets: int, now: float) -> None:
+        """Take note that the last packet of a run has been taken.
+
+        :param octets: of its RTP payload.
+        """
+        assert self._nal_units is not None
+        self._account(1, octets)
+        for frame in self._nal_units.complete():
+            self._frames += 1
+            self._last_unit = now
+            self._deliver(self, frame)
 
     def _account(self, count: int, octets: int) -> None:
         """Count packets of a run, all of the same size."""

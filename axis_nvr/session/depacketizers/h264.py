@@ -20,6 +20,7 @@ import struct
 from axis_nvr.errors import WireError
 from axis_nvr.media.units import Codec
 from axis_nvr.session.depacketizers.nal_units import (
+    END_BIT,
     FORBIDDEN,
     LEADING,
     PARAMETER_SET,
@@ -32,7 +33,7 @@ from axis_nvr.wire import nal as nal_units
 
 STAP_A, STAP_B, MTAP16, MTAP24, FU_A, FU_B = range(24, 30)
 #: Of the FU header (RFC 6184 §5.8).
-START_BIT, END_BIT, TYPE_MASK = 0x80, 0x40, 0x1F
+START_BIT, TYPE_MASK = 0x80, 0x1F
 #: Payload type of the SEI message that says that decoding can begin here (H.264 §D.1).
 RECOVERY_POINT = 6
 #: Messages of one SEI NAL unit that are looked at.
@@ -86,7 +87,7 @@ class H264Depacketizer(NalUnitDepacketizer):
         indicator, header = payload[0], payload[1]
         if header & START_BIT:
             nal_header = indicator & 0xE0 | header & TYPE_MASK
-            self._begin_fragment(bytes((nal_header,)) + payload[2:])
+            self._begin_fragment(bytes((nal_header,)), payload[2:])
         else:
             self._continue_fragment(payload[2:])
         if header & END_BIT:

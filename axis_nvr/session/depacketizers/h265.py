@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from axis_nvr.errors import WireError
 from axis_nvr.media.units import Codec
 from axis_nvr.session.depacketizers.nal_units import (
+    END_BIT,
     FORBIDDEN,
     LEADING,
     PARAMETER_SET,
@@ -31,7 +32,7 @@ from axis_nvr.wire import nal as nal_units
 
 AP, FU, PACI = 48, 49, 50
 #: Of the FU header (RFC 7798 §4.4.3).
-START_BIT, END_BIT, TYPE_MASK = 0x80, 0x40, 0x3F
+START_BIT, TYPE_MASK = 0x80, 0x3F
 #: ``slice_pic_parameter_set_id`` (H.265 §7.4.7.1).
 MAX_PPS_ID = 63
 _SIZE = struct.Struct("!H")
@@ -87,7 +88,7 @@ class H265Depacketizer(NalUnitDepacketizer):
         first, second, header = payload[0], payload[1], payload[2]
         if header & START_BIT:
             nal_header = bytes((first & 0x81 | (header & TYPE_MASK) << 1, second))
-            self._begin_fragment(nal_header + payload[3 + self._don_bytes :])
+            self._begin_fragment(nal_header, payload[3 + self._don_bytes :])
         else:
             self._continue_fragment(payload[3:])
         if header & END_BIT:

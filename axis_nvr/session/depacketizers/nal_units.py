@@ -53,9 +53,14 @@ START_CODE_TRIAL_NAL_UNITS = 32
 START_CODE_SEARCH_BYTES = 256
 #: Pictures after which it is judged whether a stream may be encrypted, then again and again.
 ENCRYPTION_WINDOW = 64
+#: One in so many pictures is judged, once the first window is over.
+JUDGED_EVERY = 8
 
 #: Roles of a NAL unit type, as bits of a `NalUnitDepacketizer.ROLES` entry.
 SLICE, SYNC, PARAMETER_SET, LEADING, SEI, FORBIDDEN = 1, 2, 4, 8, 16, 32
+
+#: The last bit but one on top of a fragment header, the same in both RFCs (§5.8, §4.4.3).
+END_BIT = 0x40
 
 _START_CODE = b"\0\0\1"
 _UNKNOWN_LENGTH = b"\0\0\0\0"
@@ -96,6 +101,7 @@ class NalUnitDepacketizer(ABC):
         self._start_code_trial = START_CODE_TRIAL_NAL_UNITS
         self._sends_start_codes = False
         self._pictures = self._implausible = 0
+        self._pace = self._unjudged = 1  # pictures until the next that is judged
         for nal in parameter_sets:
             self._sets.learn(nal)
 
@@ -117,6 +123,17 @@ class NalUnitDepacketizer(ABC):
         self._last_marked = marker
         if not self._frames:
             return NO_FRAMES
+        frames, self._frames = self._frames, []
+        return frames
+
+    def complete(self) -> Sequence[Frame]:
+        """Take note that the last fragment, with the marker, has been appended to `unit`.
+
+        :returns: as `push` does of it.
+        """
+        self._end_fragment()
+        self._mark()
+        self._last_marked = True
         frames, self._frames = self._frames, []
         return frames
 
@@ -160,15 +177,15 @@ class NalUnitDepacketizer(ABC):
         self.unit += nal
         self._close(start)
 
-    def _begin_fragment(self, nal: bytes) -> None:
+    def _begin_fragment(self, header: bytes, content: memoryview) -> None:
         """Append the NAL unit header and the first fragment of a NAL unit."""
         if self._fragment >= 0:  # its end bit never came, its bytes have
             self._end_fragment()
         if self._marked or self._after_loss:
-            self._look_at_beginning(nal)
+            self._look_at_beginning(header + content[:1])
         self._fragment = len(self.unit)
-        self.unit += _UNKNOWN_LENGTH
-        self.unit += nal
+        self.unit += _UNKNOWN_LENGTH + header
+        self.unit += content
 
     def _continue_fragment(self, content: memoryview) -> None:
         """Append a further fragment, the header that repeats in each excluded."""
@@ -208,7 +225,9 @@ class NalUnitDepacketizer(ABC):
                 return
             if not self._has_slice:
                 self._has_slice = True
-                self._judge(bytes(unit[begin : begin + 8]))
+                self._unjudged -= 1
+                if self._unjudged <= 0:
+                    self._judge(bytes(unit[begin : begin + 8]))
             if role & SYNC:
                 self._sync = True
         elif role & SEI:
@@ -325,13 +344,17 @@ class NalUnitDepacketizer(ABC):
     def _judge(self, nal: bytes) -> None:
         """Count whether slices look like slices.
 
+        Only the pictures of the first window are all looked at, then one in `JUDGED_EVERY`.
+
         Quirk 34: with its stream encryption on, a Hikvision sends good RTP and NAL unit headers,
         and noise behind them. Of noise half looks like a slice header, of slices all do.
         """
         self._pictures += 1
         if not self._is_plausible(nal):
             self._implausible += 1
+        self._unjudged = self._pace
         if self._pictures == ENCRYPTION_WINDOW:
+            self._pace = JUDGED_EVERY
             self.suspected_encrypted = 4 * self._implausible > ENCRYPTION_WINDOW
             self._pictures = self._implausible = 0
 

@@ -394,7 +394,7 @@ class QuirkTests(SynchronousTestCase):
         for stamp in range(200):
             made.push(memoryview(b"\x41" + chance.randbytes(40)), 10 + stamp, True, 0)
         self.assertTrue(made.suspected_encrypted)
-        feed(made, [(P_NAL, 1000 + stamp, True) for stamp in range(200)])
+        feed(made, [(P_NAL, 1000 + stamp, True) for stamp in range(1200)])
         self.assertFalse(made.suspected_encrypted)
 
     def test_forbidden_bit(self) -> None:
