@@ -56,8 +56,8 @@ def run(name: str, *command: str) -> tuple[int, str]:
         output, code = process.communicate()[0], -9
         output += f"\nended after {STEP_TIMEOUT} s\n"
     say(f"{'ok' if code == 0 else 'FAILED'} ({time.monotonic() - begin:.0f} s)")
-    if code:
-        say(output)
+    if code:  # of many tests, those that failed
+        say(output[max(0, output.find("\n====")) :])
     return code, output
 
 

@@ -123,9 +123,9 @@ class Recorder(Service):
 
     async def _stop(self) -> None:
         jobs = [entry.job for entry in self._recordings if entry.job is not None]
-        await gatherResults([job.stop() for job in jobs])
+        await gatherResults([job.stop() for job in jobs], consumeErrors=True)
         await self.registry.stop()
-        await gatherResults([disk.stop() for disk in self.disks.values()])
+        await gatherResults([disk.stop() for disk in self.disks.values()], consumeErrors=True)
 
     def _begin(self, entry: _Continuous) -> None:
         disk, request = self.disks[entry.config.disk], entry.request
