@@ -75,7 +75,7 @@ class MediaReceiver:
     All times come in twice: `now` in seconds of a clock that does not jump, `now_us` as UTC in
     microseconds since 1970.
 
-    :param tracks: those to receive. What is not understood is left out: see `unsupported`.
+    :param tracks: those to receive.
     :param deliver: takes each unit, in decoding order of its track.
     :param cname: our name in reports, at most 255 bytes.
     :param ssrc: our source identifier in reports, 32 bits, chosen at random.
