@@ -7,7 +7,13 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from axis_nvr.protocols.tick import READ_BYTES, TickedConnection, TickReader
+from axis_nvr.protocols.tick import (
+    FLOW_READ_BYTES,
+    READ_BYTES,
+    TICK_BYTES,
+    TickedConnection,
+    TickReader,
+)
 
 
 class Source:
@@ -152,10 +158,10 @@ class TickedConnectionTests(SynchronousTestCase):
     def test_the_reactor_reads_until_rest(self) -> None:
         """A new connection stays with the reactor, with large reads and a wide window."""
         self.assertTrue(self.transport.by_reactor)
-        self.assertEqual(self.transport.bufferSize, READ_BYTES)
+        self.assertEqual(self.transport.bufferSize, FLOW_READ_BYTES)
         marks = [v for _, option, v in self.socket.options if option == socket.SO_RCVLOWAT]
         self.assertEqual(marks[-1], 1)
-        self.assertGreater(marks[0], READ_BYTES)
+        self.assertGreater(marks[0], TICK_BYTES)
         self.assertEqual(len(self.ticker), 0)
 
     def test_one_read_for_each_tick(self) -> None:
@@ -185,20 +191,41 @@ class TickedConnectionTests(SynchronousTestCase):
         self.connection.rest()
         self.assertTrue(self.transport.by_reactor)
 
-    def test_a_fast_stream_goes_back_to_the_reactor(self) -> None:
-        """A full buffer hands the connection over until a tick with less than one."""
+    def test_a_key_frame_in_one_tick(self) -> None:
+        """What is more than one read but no more than a tick may take is read at once."""
         self.connection.rest()
-        self.socket.coming = [bytes(READ_BYTES)]
+        self.socket.coming = [bytes(READ_BYTES), bytes(READ_BYTES), b"end", b"later"]
+        self.clock.advance(0.05)
+        self.assertEqual(len(self.receiver.data), 3)
+        self.assertFalse(self.transport.by_reactor)
+
+    def test_a_fast_stream_goes_back_to_the_reactor(self) -> None:
+        """Too much for a tick hands the connection over until a tick with less."""
+        self.connection.rest()
+        self.socket.coming = [bytes(READ_BYTES)] * 9
+        self.clock.advance(0.05)
+        self.assertEqual(self.socket.reads, TICK_BYTES // READ_BYTES)
+        self.assertTrue(self.transport.by_reactor)
+        self.connection.count(TICK_BYTES)
         self.clock.advance(0.05)
         self.assertTrue(self.transport.by_reactor)
-        self.connection.count(READ_BYTES)
-        self.clock.advance(0.05)
-        self.assertTrue(self.transport.by_reactor)
-        self.assertEqual(self.socket.reads, 1)
-        self.connection.count(READ_BYTES - 1)
+        self.assertEqual(self.socket.reads, TICK_BYTES // READ_BYTES)
+        self.socket.coming.clear()
+        self.connection.count(TICK_BYTES - 1)
         self.clock.advance(0.05)
         self.assertFalse(self.transport.by_reactor)
-        self.assertEqual(self.socket.reads, 2)
+
+    def test_urgent_in_the_middle(self) -> None:
+        """What a read leads to may end the reading on ticks."""
+        self.receiver.dataReceived = (  # type: ignore[method-assign]
+            lambda data: self.connection.set_urgent(True)
+        )
+        self.connection = TickedConnection(self.transport, self.receiver, self.ticker)
+        self.connection.rest()
+        self.socket.coming = [bytes(READ_BYTES)] * 9
+        self.clock.advance(0.05)
+        self.assertEqual(self.socket.reads, 1)
+        self.assertEqual(len(self.ticker), 0)
 
     def test_pause_and_resume(self) -> None:
         """Paused, nobody reads; resumed, whoever read before does."""
