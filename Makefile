@@ -42,6 +42,6 @@ format: set-up-test
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .tox build dist docs/_build .mypy_cache .ruff_cache .hypothesis _trial_temp*
+	rm -rf .venv .tox build dist docs/_build docs/api/modules .mypy_cache .ruff_cache .hypothesis _trial_temp*
 	rm -rf *.egg-info twisted/plugins/dropin.cache
 	find axis_nvr tests twisted tools -name __pycache__ -type d -prune -exec rm -rf {} +

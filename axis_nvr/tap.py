@@ -46,7 +46,7 @@ from axis_nvr.storage.disk import Disk
 from axis_nvr.vapix.http import HttpApi
 from axis_nvr.vapix.listener import Listener, make_endpoint, with_certificate
 
-log = Logger()
+_log = Logger()
 
 
 class Options(usage.Options):
@@ -160,7 +160,7 @@ def _stream_maker(
 
     def make(request: StreamRequest) -> CameraStream:
         def failed(consumer: IGopConsumer, error: Exception) -> None:
-            log.failure(
+            _log.failure(
                 "{camera}: {consumer} takes no more of it, as it raised an error",
                 Failure(error),
                 camera=request.camera.id,

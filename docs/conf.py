@@ -1,7 +1,9 @@
 """How the documentation is built: ``make docs``; a warning is an error."""
 
 import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 _SETUP = (Path(__file__).parents[1] / "setup.py").read_text(encoding="utf-8")
 
@@ -11,9 +13,15 @@ copyright = author  # noqa: A001 - the name Sphinx reads
 release = re.search(r'version="([^"]+)"', _SETUP)[1]  # type: ignore[index]
 version = release
 
+# made anew by apidoc: pages of modules that are gone would stay
+shutil.rmtree(Path(__file__).with_name("api") / "modules", ignore_errors=True)
+
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.apidoc"]
 exclude_patterns = ["_build", "api/modules/modules.rst"]
-myst_enable_extensions = ["deflist"]
+myst_enable_  # made anew by apidoc: pages of modules that are gone would stay
+shutil.rmtree(Path(__file__).with_name("api") / "modules", ignore_errors=True)
+
+extensions = ["deflist"]
 myst_heading_anchors = 3
 
 apidoc_modules = [
@@ -37,3 +45,14 @@ suppress_warnings = ["ref.python"]
 html_theme = "alabaster"
 html_theme_options = {"description": "A network video recorder", "fixed_sidebar": True}
 html_title = f"axis_nvr {release}"
+
+
+def setup(app: Any) -> None:
+    """Leave out what is an object of a library's, with a docstring of that library's style."""
+
+    def skip(
+        _app: Any, _what: str, _name: str, thing: object, skipped: bool, _options: Any
+    ) -> bool:
+        return skipped or type(thing).__name__ in ("Klein", "Logger")
+
+    app.connect("autodoc-skip-member", skip)

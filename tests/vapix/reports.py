@@ -77,11 +77,7 @@ WELL = RecorderReport(
         RecordingReport("HDD_DISK", "device=front&videocodec=h264&fps=25", JOB),
         RecordingReport("HDD_DISK", "device=yard", replace(JOB, name="yard")),
     ),
-    (
-        DiskReport(
-            "HDD_DISK", "/srv/nvr/HDD_DISK", "ok", 1_230_000_000_000, 4_000_000_000_000, 1
-        ),
-    ),
+    (DiskReport("HDD_DISK", "/srv/nvr/HDD_DISK", "ok", 1_230_000_000_000, 4_000_000_000_000, 1),),
     4_000_000,
     536_870_912,
     0,
