@@ -18,10 +18,7 @@ shutil.rmtree(Path(__file__).with_name("api") / "modules", ignore_errors=True)
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.apidoc"]
 exclude_patterns = ["_build", "api/modules/modules.rst"]
-myst_enable_  # made anew by apidoc: pages of modules that are gone would stay
-shutil.rmtree(Path(__file__).with_name("api") / "modules", ignore_errors=True)
-
-extensions = ["deflist"]
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 
 apidoc_modules = [

@@ -207,6 +207,7 @@ class RecordingFeed:
                 self._under_way -= 1
                 self._forget(gop.size_bytes)
             self.counts.written_gops += 1
+            self.counts.gaps += len(gop.gaps)
             self.counts.written_bytes += gop.size_bytes
             self.counts.last_end_us = gop.end_us
 

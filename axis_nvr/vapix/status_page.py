@@ -61,7 +61,7 @@ th,td{text-align:left;padding:.55rem .9rem;border-top:1px solid var(--line);vert
 thead th{border-top:0;font-size:.8rem;font-weight:600;color:var(--dim);white-space:nowrap}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .dim{color:var(--dim);font-size:.86rem}
-td .dim{display:block}
+td .dim{display:block;overflow-wrap:anywhere;min-width:6rem}
 code{font:.86rem ui-monospace,monospace;overflow-wrap:anywhere;display:block;min-width:12rem}
 .state{white-space:nowrap;font-weight:600}
 .state::before{content:"";display:inline-block;width:.6rem;height:.6rem;border-radius:50%;
@@ -210,7 +210,7 @@ def _recording_row(report: RecordingReport) -> str:
     state = "losing pictures" if job.is_dropping else job.state
     error = job.last_error if job.state != "recording" else ""
     return (
-        f"<tr><td><b>{escape(job.name)}</b>{_dim(report.options)}"
+        f"<tr><td><b>{escape(job.name)}</b>{_dim(report.options).replace('&amp;', '&amp;<wbr>')}"
         f"{_dim(job.recording_id)}</td>"
         f"<td>{_state(state, 'bad' if job.is_dropping else '')}{_dim(error)}</td>"
         f"<td>{escape(report.disk)}</td>"

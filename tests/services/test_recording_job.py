@@ -102,6 +102,17 @@ class JobTests(SynchronousTestCase):
         self.assertEqual(status.counts.last_end_us, START_US + 2_000_000)
         self.assertEqual((status.under_way_gops, self.allowance.used_bytes), (0, 0))
 
+    def test_gaps_of_groups_are_counted(self) -> None:
+        """Packets lost within a group count as a gap of the recording once it is durable."""
+        recording = self.started()
+        lost = Gap(START_US, START_US, GapReason.PACKETS_LOST, 3)
+        self.buffer.push(AccessUnit(0, START_US + 1, 0, False, b"P", VIDEO, lost))
+        self.push(1)
+        self.assertEqual(recording.gops[0].gaps, [lost])
+        recording.acknowledge()
+        self.assertEqual(self.job.status.counts.gaps, 1)
+        self.assertEqual(recording.gaps, [], "the group itself tells the disk")
+
     def test_what_comes_while_it_opens_is_kept(self) -> None:
         """Groups that close before the disk has opened the recording are its first ones."""
         self.job.start()
