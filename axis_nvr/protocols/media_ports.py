@@ -138,14 +138,13 @@ class MediaPorts:
         )
         self._tracks[track] = _TrackPorts(rtp, rtcp, report_to)
         rtp.start(self._urgent)
-        rtcp.start(self._urgent)
+        rtcp.start(urgent=True)  # a packet in five seconds: waking for it costs less than looking
 
     def set_urgent(self, urgent: bool) -> None:
         """Read at once what comes, or on ticks."""
         self._urgent = urgent
         for track in self._tracks.values():
             track.rtp.start(urgent)
-            track.rtcp.start(urgent)
 
     def send_report(self, track: int, data: bytes) -> None:
         """Send RTCP of ours about a track, if the camera said where to."""

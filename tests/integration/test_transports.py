@@ -114,7 +114,7 @@ class TransportTests(TransportCase):
         peer = await start_gst_server(self, reactor, "--source", "h264", "--source", "aac")
         session, collector = await self.collect(peer, "rtspu", {0: 20, 1: 5})
         self.assert_video(collector.units[0])
-        self.assertEqual(len(self.ticker), 4)
+        self.assertEqual(len(self.ticker), 2)
         await session.close()
         self.assertEqual(len(self.ticker), 0)
 

@@ -3,6 +3,7 @@
 import errno
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -69,7 +70,7 @@ class FakeReactor:
     """Notes which descriptors it is to read."""
 
     def __init__(self) -> None:
-        self.readers: set[object] = set()
+        self.readers: set[Any] = set()
 
     def addReader(self, reader: object) -> None:  # noqa: N802
         self.readers.add(reader)
