@@ -10,8 +10,8 @@ The server knows requests, sessions and transports; a presentation knows media. 
     PAUSE                   pause()
     TEARDOWN, silence, end of the connection                ─► stop()
 
-Whatever says no raises `axis_nvr.session.rtsp_server.RequestRefused`. Methods marked so may return
-a Deferred.
+Whatever says no raises `axis_nvr.session.server_sessions.RequestRefused`. Where the
+type says so, a method may return a Deferred.
 """
 
 from collections.abc import Sequence

@@ -26,15 +26,17 @@ from axis_nvr.protocols.rtsp_requests import ClientSession, RequestAnswerer
 from axis_nvr.session.request_reader import InterleavedFrame
 from axis_nvr.session.rtsp_server import (
     IDLE_TIMEOUT_SECONDS,
-    MAX_SESSIONS,
-    SESSION_ID_CHARACTERS,
     Asked,
     Guard,
-    RequestRefused,
     RtspServer,
     SessionClosed,
-    SessionTable,
     open_guard,
+)
+from axis_nvr.session.server_sessions import (
+    MAX_SESSIONS,
+    SESSION_ID_CHARACTERS,
+    RequestRefused,
+    SessionTable,
 )
 from axis_nvr.session.tunnel_server import (
     Base64Stream,

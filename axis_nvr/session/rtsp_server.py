@@ -6,20 +6,23 @@ presentations there are, how their packets travel) comes out as `Asked` and goes
 `RtspServer.accept` or `RtspServer.refuse`. Requests are answered in their order: while one is
 asked, those behind it wait unread.
 
-A session lives for `timeout_seconds` after the last sign of its client, on whatever connection.
-One whose packets travel in a connection ends with that connection; the shell says so.
-
 Source: RFC 2326 §10, §A.2.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from axis_nvr.errors import NvrError, WireError
+from axis_nvr.errors import WireError
 from axis_nvr.session.presentation_url import PresentationUrl, parse_url
 from axis_nvr.session.request_reader import InterleavedFrame, RequestReader
+from axis_nvr.session.server_sessions import (
+    INIT,
+    TRANSITIONS,
+    RequestRefused,
+    ServerSession,
+    SessionTable,
+)
 from axis_nvr.wire.rtsp import VERSION, Headers, Request, Response, encode
 from axis_nvr.wire.rtsp_headers import (
     SessionHeader,
@@ -30,14 +33,8 @@ from axis_nvr.wire.rtsp_headers import (
 )
 from axis_nvr.wire.rtsp_range import Range, parse_range
 
-#: Seconds a session outlives the last sign of its client (``Network.RTSP.Timeout``).
-SESSION_TIMEOUT_SECONDS = 60
 #: Seconds a connection without a session may stay silent.
 IDLE_TIMEOUT_SECONDS = 60
-#: Characters of a session identifier.
-SESSION_ID_CHARACTERS = 16
-#: Sessions of one server at a time, where nothing else is said.
-MAX_SESSIONS = 256
 #: The smallest packet that ``Blocksize`` may ask for, in bytes.
 MIN_BLOCKSIZE_BYTES = 256
 
@@ -55,130 +52,10 @@ PUBLIC = (
     "SET_PARAMETER",
     "TEARDOWN",
 )
-
-
-class SessionState(Enum):
-    """Where a session stands (RFC 2326 §A.2)."""
-
-    INIT = "init"
-    READY = "ready"
-    PLAYING = "playing"
-
-
-INIT, READY, PLAYING = SessionState
-
-#: Methods allowed in each state, and the state after a 2xx (RFC 2326 §A.2). A SETUP while playing
-#: would change the transport, which Axis devices refuse.
-TRANSITIONS = {
-    INIT: {"SETUP": READY, "TEARDOWN": INIT},
-    READY: {"SETUP": READY, "PLAY": PLAYING, "TEARDOWN": INIT},
-    PLAYING: {"PLAY": PLAYING, "PAUSE": READY, "TEARDOWN": INIT},
-}
 #: Methods that have no say in the state.
 STATELESS = frozenset({"OPTIONS", "DESCRIBE", "GET_PARAMETER", "SET_PARAMETER"})
 #: Methods that go to a session that exists already.
 NEEDS_SESSION = frozenset({"PLAY", "PAUSE", "TEARDOWN"})
-
-
-class RequestRefused(NvrError):
-    """A request gets a well-formed no.
-
-    :param status: the status code.
-    :param reason: words for people; empty: those of the RFC.
-    :param headers: further headers of the response.
-    """
-
-    def __init__(
-        self, status: int, reason: str = "", headers: Iterable[tuple[str, str]] = ()
-    ) -> None:
-        super().__init__(status, reason)
-        self.status = status
-        self.reason = reason
-        self.headers = tuple(headers)
-
-    def __str__(self) -> str:
-        return f"{self.status} {self.reason}".rstrip()
-
-
-@dataclass(eq=False, slots=True)
-class ServerSession:
-    """One session of a client.
-
-    :ivar application: whatever the application attached to it.
-    :ivar tracks: the tracks that were set up, with their transports as agreed.
-    :ivar url: of the presentation, as the first SETUP named it.
-    :ivar last_seen: when its client last gave a sign of life.
-    """
-
-    session_id: str
-    url: PresentationUrl
-    last_seen: float
-    timeout_seconds: int = SESSION_TIMEOUT_SECONDS
-    state: SessionState = INIT
-    tracks: dict[int, Transport] = field(default_factory=dict)
-    application: object = None
-
-    @property
-    def due(self) -> float:
-        """When it ends unless its client gives a sign before."""
-        return self.last_seen + self.timeout_seconds
-
-
-class SessionTable:
-    """All sessions of a server.
-
-    :param new_id: makes identifiers that nobody can guess.
-    :param limit: sessions at a time; the next one is refused with 453.
-    """
-
-    def __init__(
-        self,
-        new_id: Callable[[], str],
-        *,
-        limit: int = MAX_SESSIONS,
-        timeout_seconds: int = SESSION_TIMEOUT_SECONDS,
-    ) -> None:
-        self.limit = limit
-        self.timeout_seconds = timeout_seconds
-        self._new_id = new_id
-        self._sessions: dict[str, ServerSession] = {}
-
-    def __len__(self) -> int:
-        return len(self._sessions)
-
-    def __iter__(self) -> Iterator[ServerSession]:
-        return iter(list(self._sessions.values()))
-
-    def create(self, url: PresentationUrl, now: float) -> ServerSession:
-        """Begin a session.
-
-        :raises RequestRefused: 453, there are as many as there may be.
-        """
-        if len(self._sessions) >= self.limit:
-            raise RequestRefused(453, "Not Enough Bandwidth")
-        session = ServerSession(self._new_id(), url, now, self.timeout_seconds)
-        self._sessions[session.session_id] = session
-        return session
-
-    def find(self, session_id: str) -> ServerSession | None:
-        """Return the session of this name, if it lives."""
-        return self._sessions.get(session_id)
-
-    def remove(self, session: ServerSession) -> None:
-        """End a session; one that has ended is no error."""
-        self._sessions.pop(session.session_id, None)
-        session.state = INIT
-
-    def expire(self, now: float) -> list[ServerSession]:
-        """End the sessions whose clients are silent for too long, and return them."""
-        ended = [session for session in self._sessions.values() if session.due <= now]
-        for session in ended:
-            self.remove(session)
-        return ended
-
-    def next_timeout(self) -> float | None:
-        """When `expire` has something to do at the earliest."""
-        return min((session.due for session in self._sessions.values()), default=None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

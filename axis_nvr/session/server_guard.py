@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from axis_nvr.session.challenger import Challenger, Verdict
 from axis_nvr.session.digest import Credentials, secret_hash
-from axis_nvr.session.rtsp_server import RequestRefused, ServerSession
+from axis_nvr.session.server_sessions import RequestRefused, ServerSession
 from axis_nvr.wire.rtsp import Request
 
 

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from axis_nvr.errors import WireError
-from axis_nvr.session.rtsp_server import SERVER_NAME, RequestRefused
+from axis_nvr.session.rtsp_server import SERVER_NAME
+from axis_nvr.session.server_sessions import RequestRefused
 from axis_nvr.wire.rtsp import Headers, Request, Response, encode, find_head_end, parse_head
 
 #: Characters of a cookie.

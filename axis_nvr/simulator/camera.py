@@ -31,8 +31,9 @@ from axis_nvr.protocols.rtp_delivery import MulticastGroup
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.session.challenger import Challenger
 from axis_nvr.session.digest import Credentials
-from axis_nvr.session.rtsp_server import RequestRefused, open_guard
+from axis_nvr.session.rtsp_server import open_guard
 from axis_nvr.session.server_guard import DigestGuard, single_user
+from axis_nvr.session.server_sessions import RequestRefused
 from axis_nvr.simulator.control import ControlSurface
 from axis_nvr.simulator.events import EventBoard
 from axis_nvr.simulator.faults import ActiveFault, FaultBoard

@@ -14,17 +14,9 @@ from axis_nvr.session.request_reader import (
     MAX_WAITING_BYTES,
     InterleavedFrame,
 )
-from axis_nvr.session.rtsp_server import (
-    IDLE_TIMEOUT_SECONDS,
-    PLAYING,
-    READY,
-    Asked,
-    RequestRefused,
-    RtspServer,
-    SessionClosed,
-    SessionTable,
-)
+from axis_nvr.session.rtsp_server import IDLE_TIMEOUT_SECONDS, Asked, RtspServer, SessionClosed
 from axis_nvr.session.server_guard import DigestGuard, single_user
+from axis_nvr.session.server_sessions import PLAYING, READY, RequestRefused, SessionTable
 from axis_nvr.wire.rtsp import MAX_HEAD_BYTES, Headers, Request, Response, encode, read_message
 from axis_nvr.wire.rtsp_headers import Transport
 
