@@ -1,5 +1,8 @@
 """The virtual camera on the command line: ``twistd -n axis-camera`` and its options."""
 
+import sys
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -107,10 +110,14 @@ class AnnouncedCamera(MultiService):
     """A virtual camera that says on standard output where it listens.
 
     :param reactor: clock and sockets.
+    :param announce: called with each line for people.
     """
 
-    def __init__(self, reactor: Any, settings: CameraSettings) -> None:
+    def __init__(
+        self, reactor: Any, settings: CameraSettings, announce: Callable[[str], None]
+    ) -> None:
         super().__init__()
+        self._announce = announce
         self.camera = VirtualCamera(reactor, settings)
         self.camera.setServiceParent(self)
 
@@ -124,17 +131,26 @@ class AnnouncedCamera(MultiService):
             super().startService()
         except ConfigError as error:
             raise SystemExit(f"virtual camera: {error}") from None
-        self.camera.listening().addCallbacks(_announce, failures.append)
+        self.camera.listening().addCallbacks(self._listening, failures.append)
         if failures:  # endpoints say at once whether they can listen
             cause = getattr(failures[0].value, "subFailure", failures[0])
             raise SystemExit(f"virtual camera: {cause.getErrorMessage()}")
 
+    def _listening(self, lines: list[str]) -> None:
+        for line in lines:
+            self._announce(f"virtual camera: {line}")
 
-def _announce(lines: list[str]) -> None:
-    for line in lines:
-        print(f"virtual camera: {line}", flush=True)  # noqa: T201 (asked for on the console)
+
+def announce(line: str) -> None:
+    """Write a line for people on the standard output, which is not the log."""
+    if sys.__stdout__ is not None:
+        with suppress(OSError, ValueError):  # closed, or nobody reads it
+            sys.__stdout__.write(f"{line}\n")
+            sys.__stdout__.flush()
 
 
-def make_service(options: Options, reactor: Any) -> AnnouncedCamera:
+def make_service(
+    options: Options, reactor: Any, announce: Callable[[str], None] = announce
+) -> AnnouncedCamera:
     """Return the service that the options describe."""
-    return AnnouncedCamera(reactor, options.settings)
+    return AnnouncedCamera(reactor, options.settings, announce)

@@ -4,10 +4,16 @@ import json
 import socket
 import sys
 from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import treq
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import ProcessProtocol
@@ -210,6 +216,33 @@ class GstreamerTests(CameraTestCase):
         data = target.read_bytes()
         self.assertIn(b"VMD/Camera1ProfileANY", data)
         self.assertIn(b'PropertyOperation="Changed"', data)
+
+
+class TlsTests(CameraTestCase):
+    def certificate(self) -> str:
+        """Make a key and a certificate of its own; returns the file with both."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+        now = datetime.now(UTC)
+        certificate = (
+            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .sign(key, hashes.SHA256())
+        )
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+        path = Path(self.mktemp())
+        path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+        return str(path)
+
+    async def test_rtsps_and_a_tunnel_in_https(self) -> None:
+        """Behind a TLS endpoint ffmpeg plays rtsps, and GStreamer RTSP in HTTPS."""
+        camera = self.camera(rtsp=f"ssl:0:interface=127.0.0.1:privateKey={self.certificate()}")
+        url = camera.rtsp_url(resolution="640x360")
+        self.assertTrue(url.startswith("rtsps://"))
+        self.assertEqual(await decode(url), 40)
+        tunnel = url.replace("rtsps://", "rtspsh://")
+        await gstreamer(tunnel, "tls-validation-flags=0", "rtph264depay", "h264parse")
 
 
 class SlowReaderTests(CameraTestCase):
