@@ -21,6 +21,7 @@ setup(
         "automat >= 25.4",
         "bitstring >= 5.0",
         "construct >= 2.10.70",
+        "cryptography >= 42",
         # checks of clusters: 10.9 GiB/s, zlib's takes 2.3; without a wheel of it zlib's is used
         "isal >= 1.7; platform_machine == 'x86_64' or platform_machine == 'aarch64'",
         "klein >= 24.8",
@@ -29,7 +30,13 @@ setup(
         "zope.interface >= 7.2",
     ],
     extras_require={
-        "test": ["hypothesis >= 6.130", "mypy >= 1.18", "mypy-zope >= 1.0.14", "ruff >= 0.12"],
+        "test": [
+            "construct-typing >= 0.6",
+            "hypothesis >= 6.130",
+            "mypy >= 1.18",
+            "mypy-zope >= 1.0.14",
+            "ruff >= 0.12",
+        ],
         "docs": ["myst-parser >= 4.0", "sphinx >= 8.2", "towncrier >= 24.8"],
     },
 )
