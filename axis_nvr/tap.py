@@ -167,7 +167,12 @@ def _stream_maker(
                 consumer=type(consumer).__name__,
             )
 
-        buffer = GopBuffer(None, config.stream_buffer_bytes, budget=budget, consumer_failed=failed)
+        buffer = GopBuffer(
+            0.0 if request.pre_buffer else None,
+            config.stream_buffer_bytes,
+            budget=budget,
+            consumer_failed=failed,
+        )
         return CameraStream(plan_stream(request), buffer, open_session, reactor)
 
     return make

@@ -1,0 +1,111 @@
+"""The whole recorder in one process with a camera that misbehaves."""
+
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import eventAsText, globalLogPublisher
+from twisted.trial.unittest import TestCase
+
+from axis_nvr.config import load_config
+from axis_nvr.services.recorder import Recorder
+from axis_nvr.simulator.camera import VirtualCamera, virtual_camera
+from axis_nvr.tap import make_recorder
+from tests.integration.peers import require_program
+
+#: How long anything may take that is waited for, in seconds.
+PATIENCE_SECONDS = 20.0
+OPTIONS = "resolution=640x360&fps=25&videokeyframeinterval=25"
+
+
+class RecorderTests(TestCase):
+    timeout = 60
+
+    def setUp(self) -> Any:
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.text: list[str] = []
+        observer: Any = lambda event: self.text.append(eventAsText(event))  # noqa: E731
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.camera: VirtualCamera = virtual_camera(reactor, username="root", password="s3cret-1")
+        self.camera.startService()
+        self.addCleanup(self.camera.stopService)
+        return self.camera.listening()
+
+    def start(self, recordings: int) -> Recorder:
+        """Start a recorder with so many recordings of the one stream."""
+        port = self.camera.rtsp_url().partition("127.0.0.1:")[2].partition("/")[0]
+        recording = f'[[recording]]\ndisk = "HDD_DISK"\noptions = "device=a b&{OPTIONS}"\n'
+        (self.folder / "nvr.toml").write_text(
+            'http = "none"\nhttps = "none"\n[[camera]]\nid = "a b"\naddress = "127.0.0.1"\n'
+            f'port = {port}\nusername = "root"\npassword = "s3cret-1"\n' + recording * recordings
+        )
+        service: MultiService = make_recorder(
+            reactor, load_config(self.folder / "nvr.toml", {}, self.folder)
+        )
+        service.startService()
+        self.addCleanup(service.stopService)
+        (recorder,) = [each for each in service if isinstance(each, Recorder)]
+        return recorder
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Wait for something to be so."""
+        for _ in range(int(PATIENCE_SECONDS / 0.05)):
+            if holds():
+                return
+            await deferLater(reactor, 0.05)
+        self.fail("it did not come to be")
+
+    def rows(self, query: str) -> list[Any]:
+        """Ask the disk's index."""
+        index = sqlite3.connect(self.folder / "nvr-state" / "HDD_DISK" / "index.db")
+        try:
+            return index.execute(query).fetchall()
+        finally:
+            index.close()
+
+    def test_a_camera_that_goes_and_comes_back(self) -> Deferred[None]:
+        """One session for two recordings; each stays one, with the outage noted; no password."""
+        require_program("ffmpeg")
+        return Deferred.fromCoroutine(self.goes_and_comes_back())
+
+    async def goes_and_comes_back(self) -> None:
+        recorder = self.start(recordings=2)
+
+        def written() -> int:
+            return min(each.job.counts.written_gops for each in recorder.report.recordings)
+
+        await self.until(lambda: written() >= 2)
+        self.assertEqual(len(self.camera.clients()), 1)
+        self.camera.raise_fault("disconnect", refuse=1.0)
+        await self.until(lambda: recorder.report.streams[0].status.state != "playing")
+        await self.until(lambda: recorder.report.streams[0].status.reconnects == 1)
+        before = written()
+        await self.until(lambda: written() >= before + 2)
+        names = {each.job.recording_id for each in recorder.report.recordings}
+        await recorder.stopService()
+        self.check_disk(names)
+        self.assertEqual([line for line in self.text if "s3cret" in line], [])
+        self.assertTrue(any("a b: plays video" in line for line in self.text))
+
+    def check_disk(self, names: set[str]) -> None:
+        """Two recordings, each with one outage of about a second, in blocks without an error."""
+        recordings = self.rows("SELECT filename, stoptime FROM recordings")
+        self.assertEqual({name for name, _ in recordings}, names)
+        self.assertTrue(all(stop for _, stop in recordings))
+        gaps = self.rows("SELECT end_us - start_us, reason FROM nvr_gaps")
+        self.assertEqual([reason for _, reason in gaps], ["disconnected"] * 2)
+        for length_us, _ in gaps:
+            self.assertGreater(length_us, 900_000)
+            self.assertLess(length_us, 10_000_000)
+        for block in (self.folder / "nvr-state").rglob("*.mkv"):
+            command = ["ffmpeg", "-v", "error", "-i", str(block), "-f", "null", "-"]
+            decoded = subprocess.run(command, capture_output=True, text=True, check=False)
+            self.assertEqual((decoded.returncode, decoded.stderr), (0, ""))
