@@ -1,0 +1,116 @@
+"""What is fuzzed: names, and what takes the bytes. Only the errors of the project may come out."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from axis_nvr.media.formats import h264_format, h265_format
+from axis_nvr.media.units import Codec
+from axis_nvr.session.media import MediaReceiver
+from axis_nvr.session.tracks import describe_tracks
+from axis_nvr.storage.xml import parse_block, parse_recording
+from axis_nvr.wire import (
+    aac,
+    authentication,
+    h264,
+    h265,
+    jpeg,
+    latm,
+    matroska_reader,
+    opus,
+    rtcp,
+    rtp,
+    rtp_extensions,
+    rtsp,
+    rtsp_headers,
+    rtsp_range,
+    sdp,
+    sei,
+)
+from tests.session.streams import track
+
+Target = Callable[[bytes], Any]
+
+
+def session_description(data: bytes) -> None:
+    """Read an SDP, and make tracks of it."""
+    describe_tracks(sdp.parse_session(data), "rtsp://camera/stream/")
+
+
+def rtp_packet(data: bytes) -> None:
+    """Read a packet and what its header extension may hold."""
+    rtp.parse_packet(data)
+    extension = rtp.parse_extension(data)
+    rtp_extensions.parse_replay(extension)
+    rtp_extensions.abs_send_time_us(extension, 1)
+
+
+def messages(data: bytes) -> None:
+    """Read RTSP messages."""
+    rtsp.MessageParser().feed(data)
+
+
+def header(parse: Callable[[str], Any], data: bytes) -> None:
+    """Read a header's value."""
+    parse(data.decode("latin-1"))
+
+
+def connection(codecs: Sequence[Codec], data: bytes) -> None:
+    """Receive from an RTSP connection: the first byte tells where the rest is cut in two."""
+    tracks = [track(index, codec) for index, codec in enumerate(codecs)]
+    receiver = MediaReceiver(tracks, lambda _: None, "fuzz", 1)
+    for index in range(len(tracks)):
+        receiver.assign(index, 2 * index, 2 * index + 1, None)
+    place = data[0] if data else 0
+    for number, part in enumerate((data[1:place], data[max(1, place) :])):
+        receiver.receive(part, float(number), number * 1_000_000)
+    receiver.finish()
+
+
+def blocks(data: bytes) -> None:
+    """Read the elements of a Matroska file, each as if it were the data of any of them."""
+    for parse in (
+        matroska_reader.parse_info,
+        matroska_reader.parse_tracks,
+        matroska_reader.parse_cues,
+        matroska_reader.parse_tags,
+        matroska_reader.parse_cluster,
+    ):
+        parse(data)
+
+
+def one(parse: Callable[[Sequence[bytes], Sequence[bytes]], Any], data: bytes) -> None:
+    """Make a format of one SPS and one PPS, which the bytes are cut into."""
+    middle = len(data) // 2
+    parse([data[:middle]], [data[middle:]])
+
+
+TARGETS: dict[str, Target] = {
+    "sdp": session_description,
+    "rtp": rtp_packet,
+    "rtcp": rtcp.parse_compound,
+    "rtsp": messages,
+    "transport": partial(header, rtsp_headers.parse_transports),
+    "rtp-info": partial(header, rtsp_headers.parse_rtp_info),
+    "session": partial(header, rtsp_headers.parse_session_header),
+    "range": partial(header, rtsp_range.parse_range),
+    "challenge": lambda data: authentication.parse_challenges([data]),
+    "authorization": authentication.parse_authorization,
+    "h264-sps": h264.parse_sps,
+    "h264-format": partial(one, h264_format),
+    "h265-sps": h265.parse_sps,
+    "h265-vps": h265.parse_vps,
+    "h265-format": lambda data: h265_format([], [data[::2]], [data[1::2]]),
+    "sei": sei.parse_h264_sei,
+    "aac": aac.parse_audio_specific_config,
+    "adts": aac.parse_adts,
+    "latm": latm.parse_stream_mux_config,
+    "jpeg": jpeg.parse_jpeg_payload,
+    "opus": opus.parse_opus_head,
+    "h264-connection": partial(connection, [Codec.H264, Codec.PCMU]),
+    "h265-connection": partial(connection, [Codec.H265]),
+    "jpeg-connection": partial(connection, [Codec.JPEG, Codec.OPUS, Codec.ONVIF_METADATA]),
+    "matroska": blocks,
+    "recording.xml": parse_recording,
+    "block.xml": parse_block,
+}
