@@ -74,10 +74,11 @@ def sender_report(elapsed: float) -> bytes:
 class LoadServer:
     """Serves one stream to many clients."""
 
-    def __init__(self, stream: PreparedStream, flood: bool) -> None:
+    def __init__(self, stream: PreparedStream, flood: bool, delay: float = 0.0) -> None:
         self._stream = stream
         self._view = memoryview(stream.data)
         self._flood = flood
+        self._delay = delay
         self._selector = selectors.DefaultSelector()
         self._playing: list[Client] = []
         self._seen = 0
@@ -98,7 +99,7 @@ class LoadServer:
         give_up = time.monotonic() + 120
         while time.monotonic() < (first_play + seconds if ever_played else give_up):
             wait = TICK_SECONDS if self._playing else 0.1
-            for key, _ in self._selector.select(0 if self._flood and self._playing else wait):
+            for key, _ in self._selector.select(wait):
                 if key.data is None:
                     self._accept(key.fileobj)  # type: ignore[arg-type]
                 else:
@@ -155,9 +156,10 @@ class LoadServer:
         client.connection.setblocking(True)
         client.connection.sendall("\r\n".join(["RTSP/1.0 200 OK", *reply, "", ""]).encode() + body)
         if method == "PLAY":
-            client.started = time.monotonic() + (client.number * 7 % 97) / 97 / FRAME_RATE
+            phase = (client.number * 7 % 97) / 97 / FRAME_RATE
+            client.started = time.monotonic() + self._delay + phase
             self._playing.append(client)
-            client.connection.setblocking(self._flood)
+            client.connection.setblocking(self._flood)  # what is flooded may wait
 
     def _send_due(self, client: Client) -> None:
         now = time.monotonic()
@@ -191,6 +193,8 @@ class LoadServer:
         self.octets += end - start
 
     def _send_all(self, client: Client) -> None:
+        if time.monotonic() < client.started:
+            return
         try:
             client.connection.sendall(sender_report(0.0))
             client.connection.sendall(self._view)
@@ -207,11 +211,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where encoded streams are kept")
     parser.add_argument("--seconds", type=float, default=30.0, help="how long to send")
     parser.add_argument("--flood", action="store_true", help="send as fast as the client reads")
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds from PLAY to the start")
     parser.add_argument("--bit-rate", type=int, default=4_000_000)
     arguments = parser.parse_args()
     pictures = int((arguments.seconds + 5) * FRAME_RATE)
     stream = prepare(encode(arguments.folder, arguments.bit_rate), pictures)
-    server = LoadServer(stream, arguments.flood)
+    server = LoadServer(stream, arguments.flood, arguments.delay)
     print("port", server.listen(), flush=True)
     server.run(arguments.seconds)
     sent = {"packets": server.packets, "octets": server.octets, "blocked": server.blocked}

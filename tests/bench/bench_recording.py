@@ -1,0 +1,270 @@
+"""What recording costs, each figure beside its yardstick.
+
+Run as ``python -m tests.bench.bench_recording [NAME ...]``; without names all of them:
+
+=========  ======================================================================================
+many       CPU for each GB of 16 cameras sent packet by packet, against 16 ffmpeg processes
+core       256 cameras on one core: is anything lost?
+flood      CPU for each GB of one stream as fast as it comes, against a loop of recv and write
+memory     resident memory beyond the GOPs in buffers, from the runs of many and core
+=========  ======================================================================================
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.bench.processes import (
+    MEASURED_CORES,
+    cpu_seconds,
+    read_line,
+    resident_bytes,
+    start,
+    start_load,
+    stop,
+)
+from tests.bench.recorder import Recorder
+
+GIGABYTE = 1e9
+MEBIBYTE = 1024 * 1024
+#: Streams settle for so long before the measured window begins, in seconds.
+SETTLE_SECONDS = 8.0
+WINDOW_SECONDS = 20.0
+BIT_RATE = 4_000_000
+#: Media seconds of the flooded stream: 1 GB.
+FLOOD_SECONDS = 2000.0
+FLOOD_DELAY_SECONDS = 6.0
+#: A file system in memory: what the disk costs is left out on both sides.
+MEMORY_DISK = Path("/dev/shm")
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    figure: str
+    yardstick: str
+    ratio: str
+    budget: str
+
+
+class Window(NamedTuple):
+    """What a process did in the measured seconds."""
+
+    cpu: float
+    gigabytes: float
+    resident: int
+    status: dict[str, Any]
+    sent: dict[str, Any]
+
+
+def record(work: Path, cameras: int) -> Window:
+    """Record so many cameras, and measure a window of it."""
+    seconds = SETTLE_SECONDS + WINDOW_SECONDS + 10 + cameras / 32
+    load, port = start_load(work, "--seconds", str(seconds))
+    recorder = Recorder(work / f"nvr-{cameras}", work / f"disk-{cameras}", port, cameras)
+    try:
+        recorder.wait_until_all_play()
+        time.sleep(SETTLE_SECONDS)
+        pid = recorder.process.pid
+        cpu, begun = cpu_seconds(pid), time.monotonic()
+        time.sleep(WINDOW_SECONDS)
+        cpu, elapsed = cpu_seconds(pid) - cpu, time.monotonic() - begun
+        status, resident = recorder.status(), resident_bytes(pid)
+    finally:
+        recorder.stop()
+        sent = load.communicate()[0]
+    gigabytes = cameras * BIT_RATE / 8 * elapsed / GIGABYTE
+    return Window(cpu, gigabytes, resident, status, json.loads(sent))
+
+
+def copy_with_ffmpeg(work: Path, cameras: int) -> float:
+    """Copy so many cameras into Matroska with an ffmpeg each; CPU seconds for each GB."""
+    load, port = start_load(work, "--seconds", str(SETTLE_SECONDS + WINDOW_SECONDS + 5))
+    command = ["ffmpeg", "-y", "-v", "error", "-rtsp_transport", "tcp", "-i"]
+    processes = [
+        start(
+            [*command, f"rtsp://127.0.0.1:{port}/{n}", "-c", "copy", str(work / f"copy-{n}.mkv")],
+            MEASURED_CORES,
+            stdin=subprocess.DEVNULL,
+        )
+        for n in range(cameras)
+    ]
+    time.sleep(SETTLE_SECONDS)
+    cpu, begun = sum(cpu_seconds(it.pid) for it in processes), time.monotonic()
+    time.sleep(WINDOW_SECONDS)
+    cpu = sum(cpu_seconds(it.pid) for it in processes) - cpu
+    gigabytes = cameras * BIT_RATE / 8 * (time.monotonic() - begun) / GIGABYTE
+    stop(processes)
+    load.communicate()
+    return cpu / gigabytes
+
+
+def many(work: Path) -> list[Row]:
+    """16 cameras against 16 ffmpeg."""
+    ours = record(work, 16)
+    theirs = copy_with_ffmpeg(work, 16)
+    figure = ours.cpu / ours.gigabytes
+    return [
+        Row(
+            "CPU for each GB, 16 cameras of 4 Mbit/s",
+            f"{figure:.2f} s",
+            f"{theirs:.1f} s, 16 × ffmpeg",
+            f"{figure / theirs:.3f}",
+            "≤ 0.15",
+        ),
+        memory(ours, 16),
+    ]
+
+
+def core(work: Path) -> list[Row]:
+    """256 cameras on one core."""
+    ours = record(work, 256)
+    lost = sum(it["status"]["packets_lost"] for it in ours.status["streams"])
+    dropped = sum(it["job"]["counts"]["dropped_gops"] for it in ours.status["recordings"])
+    rates = [it["status"]["fps"] for it in ours.status["streams"]]
+    return [
+        Row(
+            "cameras of 4 Mbit/s on one core, nothing lost",
+            f"256: {ours.cpu / WINDOW_SECONDS:.0%} of it; {lost} packets and {dropped} GOPs lost",
+            f"one core; load late {ours.sent['blocked']} times, {min(rates):.1f} fps at least",
+            f"{ours.cpu / WINDOW_SECONDS:.2f}",
+            "256, ≤ 1.00",
+        ),
+        memory(ours, 256),
+    ]
+
+
+def memory(run: Window, cameras: int) -> Row:
+    """What is resident beyond the GOPs that are open or on their way to the disk."""
+    buffered = sum(
+        it["buffer"]["open_bytes"] + it["buffer"]["held_bytes"] for it in run.status["streams"]
+    )
+    allowed = 64 * MEBIBYTE + cameras * 256 * 1024
+    used = run.resident - buffered
+    return Row(
+        f"memory, {cameras} cameras",
+        f"{used / MEBIBYTE:.0f} MiB + {buffered / MEBIBYTE:.0f} MiB in GOPs",
+        f"64 MiB + {cameras} × 256 KiB",
+        f"{used / allowed:.2f}",
+        "≤ 1.00",
+    )
+
+
+def flood(work: Path) -> list[Row]:
+    """One stream as fast as it comes, against recv and write."""
+    ours = min(flood_recorder(work / f"flood-{n}", work) for n in range(2))
+    limit = min(flood_loop(work) for _ in range(2))
+    return [
+        Row(
+            "CPU for each GB, one stream as fast as it comes",
+            f"{ours:.2f} s",
+            f"{limit:.2f} s, recv and write",
+            f"{ours / limit:.2f}",
+            "≤ 1.6",
+        )
+    ]
+
+
+def start_flood(work: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a load that goes as fast as it is taken."""
+    delay = str(FLOOD_DELAY_SECONDS)
+    return start_load(work, "--flood", "--seconds", str(FLOOD_SECONDS), "--delay", delay)
+
+
+def flood_recorder(folder: Path, work: Path) -> float:
+    """CPU seconds that the recorder uses for each GB."""
+    load, port = start_flood(work)
+    disk = Path(tempfile.mkdtemp(dir=MEMORY_DISK))
+    recorder = Recorder(folder, disk, port, 1)
+    try:
+        recorder.wait_until_all_play()
+        cpu = cpu_seconds(recorder.process.pid)
+        sent = json.loads(load.communicate()[0])
+        time.sleep(1.0)
+        status = recorder.wait(lambda it: not it["recordings"][0]["job"]["under_way_gops"], 30)
+        cpu = cpu_seconds(recorder.process.pid) - cpu
+    finally:
+        recorder.stop()
+        shutil.rmtree(disk)
+    dropped = status["recordings"][0]["job"]["counts"]["dropped_gops"]
+    if dropped:
+        raise RuntimeError(f"{dropped} GOPs dropped: this is no measurement")
+    return float(cpu / (sent["octets"] / GIGABYTE))
+
+
+def flood_loop(work: Path) -> float:
+    """CPU seconds that a loop of recv and write uses for each GB."""
+    load, port = start_flood(work)
+    with tempfile.TemporaryDirectory(dir=MEMORY_DISK) as disk:
+        url = f"rtsp://127.0.0.1:{port}/0"
+        command = [sys.executable, "-m", "tests.bench.read_write", url, f"{disk}/out"]
+        process = start(command, MEASURED_CORES, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        read_line(process.stdout)
+        cpu = cpu_seconds(process.pid)
+        sent = json.loads(load.communicate()[0])
+        time.sleep(1.0)
+        cpu = cpu_seconds(process.pid) - cpu
+        process.communicate()
+    return float(cpu / (sent["octets"] / GIGABYTE))
+
+
+BENCHMARKS: dict[str, Callable[[Path], list[Row]]] = {"many": many, "core": core, "flood": flood}
+
+
+@contextmanager
+def work_folder(given: Path | None) -> Iterator[Path]:
+    """Give a folder on a real disk, and remove it at the end unless it was chosen."""
+    if given is not None:
+        given.mkdir(parents=True, exist_ok=True)
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="nvr-bench-") as folder:
+        yield Path(folder)
+
+
+def machine() -> str:
+    """Name the machine and the moment."""
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    today = datetime.now(UTC).date()
+    return f"{today}, {cpu}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def table(rows: list[Row]) -> str:
+    """Write rows as Markdown."""
+    lines = [Row("what", "measured", "yardstick", "ratio", "budget"), Row(*["---"] * 5), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main() -> None:
+    """Run what is asked for, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME")
+    parser.add_argument("--folder", type=Path, help="where to record; kept (default: a new one)")
+    arguments = parser.parse_args()
+    with work_folder(arguments.folder) as folder:
+        rows = [row for name in arguments.names or BENCHMARKS for row in BENCHMARKS[name](folder)]
+    print(machine())
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
