@@ -250,7 +250,10 @@ class MediaReceiver:
         )
 
     def finish(self) -> None:
-        """End the session: hand on what is whole. Nothing may come after it."""
+        """End the session: hand on what is whole. Media that still comes is dropped."""
+        self._rtp_channels.clear()
+        self._rtcp_channels.clear()
+        self._running = None
         for track in self._tracks.values():
             track.finish(self._now, self._now_us)
         self._release()
@@ -292,11 +295,11 @@ class MediaReceiver:
 
     def _release_if_due(self) -> None:
         """Let go what is held once time is known, or was waited for long enough."""
-        if self._held is None:
+        sending = [t for t in self._tracks.values() if t.receiver.ssrc is not None]
+        if self._held is None or not sending:
             return
         if self._hold_end is None:
             self._hold_end = self._now + HOLD_SECONDS
-        sending = [t for t in self._tracks.values() if t.receiver.ssrc is not None]
         if (
             self._now >= self._hold_end
             or self._held_bytes > HOLD_BYTES

@@ -62,7 +62,7 @@ def streams(draw: st.DrawFn) -> tuple[Codec, bytes]:
     codec = draw(st.sampled_from([Codec.H264, Codec.H265]))
     video = Sender(sequence_number=draw(st.sampled_from([0, 65_500, 65_530, 30_000])))
     audio = Sender(payload_type=8, ssrc=77)
-    sizes = draw(st.lists(st.integers(10, 400), min_size=2, max_size=8))
+    sizes = draw(st.lists(st.integers(10, 120), min_size=2, max_size=12))
     fragment = draw(st.sampled_from([7, 20, 20, 33]))
     packets: list[bytes] = []
     for index, size in enumerate(sizes):
@@ -74,7 +74,7 @@ def streams(draw: st.DrawFn) -> tuple[Codec, bytes]:
             parts = (H265_NALS if index % 4 == 0 else []) + p.fu(first + b"\x42" * size, fragment)
         packets += video.unit(parts, 0xFFFF_0000 + 3000 * index & 0xFFFF_FFFF)
     frames = [interleaved(0, packet) for packet in packets]
-    for feature in draw(st.lists(features, max_size=6)):
+    for feature in draw(st.lists(features, max_size=8)):
         place = feature.place % len(frames)
         event(feature.kind)
         frames[place : place + 2] = changed(feature, frames[place : place + 2], audio)
@@ -85,6 +85,9 @@ def changed(feature: Feature, frames: list[bytes], audio: Sender) -> list[bytes]
     """Let something happen to the first of two frames, or before it."""
     frame, others = frames[0], frames[1:]
     value = feature.value
+
+    if len(frame) < 18 or frame[0] != 0x24:  # what an earlier feature has put there
+        return frames
 
     def patched(offset: int, with_: int) -> list[bytes]:
         if offset >= len(frame):
@@ -222,6 +225,31 @@ class EqualityTests(SynchronousTestCase):
             outcome = receive(Codec.H264, reads)
             self.assertEqual(outcome, self.general(Codec.H264, reads))
             self.assertEqual(outcome[1][0].lost, len(lost))
+
+    def test_fragments_behind_the_end(self) -> None:
+        """A middle fragment that follows the last one begins nowhere, and is not appended."""
+        for loss in (False, True):
+            sender = Sender(sequence_number=10)
+            fragments = p.fu_a(p.IDR + bytes(100), 10)
+            packets = sender.unit(fragments, 9000)
+            packets += [sender.packet(f, 9000, False) for f in fragments[1:4]]
+            packets += sender.unit(p.fu_a(p.P + bytes(100), 10), 12_000)
+            if loss:
+                del packets[len(fragments) - 2]
+            reads = [b"".join(interleaved(0, packet) for packet in packets)]
+            self.assertEqual(receive(Codec.H264, reads), self.general(Codec.H264, reads))
+
+    def test_a_last_fragment_without_marker(self) -> None:
+        """It ends its NAL unit and not the picture: another slice follows."""
+        sender = Sender(sequence_number=10)
+        first = p.fu_a(p.P + bytes(50), 10)
+        pictures = [H264_NALS[:2] + first, first, *[first + p.fu_a(p.LATER_P + bytes(50), 10)] * 3]
+        data = b""
+        for index, parts in enumerate(pictures):
+            data += b"".join(interleaved(0, q) for q in sender.unit(parts, 9000 * index))
+        outcome = receive(Codec.H264, [data])
+        self.assertEqual(outcome, self.general(Codec.H264, [data]))
+        self.assertEqual([len(unit.data) for unit in outcome[0]], [57, 57, 114, 114, 114])
 
     def test_the_largest_unit(self) -> None:
         """A unit does not grow past its limit on the hot path either."""

@@ -83,6 +83,17 @@ class TimeTests(SynchronousTestCase):
         camera.media.time_out(100.0 + HOLD_SECONDS, NOW_US + 1_000_000)
         self.assertEqual([u.utc_us for u in camera.recorder.units][:1], [NOW_US])
 
+    def test_the_wait_begins_with_the_first_packet(self) -> None:
+        """However long the camera takes from PLAY to it."""
+        camera = Camera()
+        camera.media.time_out(10.0, NOW_US - 90_000_000)
+        camera.feed(camera.picture(key=True) + camera.picture())
+        self.assertEqual(camera.recorder.units, [])
+        self.assertEqual(camera.media.next_timeout(), 12.0)  # our report
+        camera.media.receiver_reports(12.0)
+        camera.media.time_out(101.0, NOW_US + 1_000_000)
+        self.assertEqual(len(camera.recorder.units), 2)
+
     def test_units_that_wait_have_a_limit(self) -> None:
         """A burst at the start is not all held."""
         self.patch(media_module, "HOLD_BYTES", 200)
@@ -176,6 +187,21 @@ class GapTests(SynchronousTestCase):
         camera.feed(camera.picture(key=True))
         camera.media.finish()
         self.assertEqual(camera.recorder.datas(), [sample(IDR_NAL)])
+
+    def test_finished_within_a_delivery(self) -> None:
+        """Who has enough may end the session from where units are delivered."""
+        camera = Camera()
+        camera.start()
+        last = camera.picture()
+        units: list[object] = []
+
+        def stop(unit: object) -> None:
+            units.append(unit)
+            camera.media.finish()
+
+        camera.media._deliver = stop
+        camera.feed(last + camera.picture() + camera.picture())
+        self.assertEqual(len(units), 1)
 
 
 class ReportTests(SynchronousTestCase):

@@ -126,6 +126,10 @@ class H264Depacketizer(NalUnitDepacketizer):
         zeros = 31 - rest.bit_length()
         return zeros < 4 and rest >> (30 - 2 * zeros) <= 10
 
+    def _plain(self, parameter_set: bytes) -> bytes:
+        """Set nal_ref_idc to 3: any value but 0 says the same of a set (quirk 32: it varies)."""
+        return bytes((parameter_set[0] | 0x60,)) + parameter_set[1:]
+
     def _is_recovery_point(self, nal: bytes) -> bool:
         """Look for a recovery point among the messages."""
         return RECOVERY_POINT in _sei_payload_types(nal_units.unescape(nal[1:]))

@@ -103,7 +103,7 @@ class NalUnitDepacketizer(ABC):
         self._pictures = self._implausible = 0
         self._pace = self._unjudged = 1  # pictures until the next that is judged
         for nal in parameter_sets:
-            self._sets.learn(nal)
+            self._sets.learn(self._plain(nal))
 
     @property
     def format(self) -> VideoFormat | None:
@@ -133,7 +133,6 @@ class NalUnitDepacketizer(ABC):
         """
         self._end_fragment()
         self._mark()
-        self._last_marked = True
         frames, self._frames = self._frames, []
         return frames
 
@@ -161,6 +160,10 @@ class NalUnitDepacketizer(ABC):
     @abstractmethod
     def _is_plausible(self, nal: bytes) -> bool:
         """Tell from the first bytes of a slice whether they can be a slice header at all."""
+
+    def _plain(self, parameter_set: bytes) -> bytes:
+        """Take out of a parameter set what may differ and means nothing."""
+        return parameter_set
 
     def _is_recovery_point(self, nal: bytes) -> bool:
         """Tell whether an SEI NAL unit says that decoding can begin here."""
@@ -216,7 +219,7 @@ class NalUnitDepacketizer(ABC):
             return
         role = self.ROLES[unit[begin]]
         if role & PARAMETER_SET:
-            self._sets.learn(bytes(unit[begin:]))
+            self._sets.learn(self._plain(bytes(unit[begin:])))
             del unit[start:]
             return
         if role & SLICE:

@@ -380,10 +380,11 @@ class QuirkTests(SynchronousTestCase):
         self.assertIs(frames[1].format, frames[2].format)
 
     def test_quirk_32_repeats_change_nothing(self) -> None:
-        """Repeated sets, zero bytes behind them or not, keep the same format object."""
+        """Repeated sets with zero bytes or another nal_ref_idc keep the same format object."""
         made = depacketizer()
         frames = feed(made, [(P_NAL, 10, True)], end=False)
-        again = [H264_SPS, H264_PPS + b"\0\0", H264_SPS + b"\0", H264_PPS, IDR_NAL]
+        again = [H264_SPS, H264_PPS + b"\0\0", H264_SPS + b"\0", H264_PPS]
+        again += [b"\x27" + H264_SPS[1:], b"\x48" + H264_PPS[1:], IDR_NAL]
         frames += feed(made, marked(again, 20))
         self.assertIs(frames[0].format, frames[1].format)
 
