@@ -7,9 +7,12 @@ become the UTC of every unit. The rules:
 1. Between two reports the ticks decide: two units 3 000 ticks apart at 90 kHz are 33 333 µs apart.
 2. Before the first report the first unit's arrival is its time. If no report ever comes (some
    Hikvision), the quickest arrivals of each period steer the clock as reports would.
-3. Reports that are a little off show drift. A line through the last of them gives rate and
-   offset; the timeline turns towards it smoothly, and time never runs backwards.
-4. A report that is further off is a step: the timeline moves at once, and says so by a gap.
+3. One report says little: some cameras make them from when a packet was sent, and are off by 100 ms
+   each way while their ticks are perfect. The timeline turns, slowly, once the reports of the last
+   minutes show for sure that it is off (`axis_nvr.session.drift_estimator`); time never runs
+   backwards.
+4. Reports that are further off, and agree with each other, are a step: the timeline moves at once,
+   and says so by a gap. One alone is a bad report.
 5. A clock that runs at quite another pace than declared (25 fps stamped, 21 delivered) is
    measured, and from then on its ticks are taken for what they are.
 6. A timestamp that leaps is not believed at once. Its unit gets the time that has passed; if the
@@ -20,12 +23,12 @@ Steps of the camera's clock, and whether it is believed at all, are decided for 
 session together: `axis_nvr.session.session_clock`.
 """
 
-from collections import deque
-
 from axis_nvr.media.units import Gap, GapReason
-from axis_nvr.session.media_clock import MediaClock
+from axis_nvr.session.drift_estimator import DriftEstimator
+from axis_nvr.session.media_clock import MediaClock, Segment
 from axis_nvr.session.sequence import timestamp_difference
 from axis_nvr.session.session_clock import MAX_DRIFT_STEP_US, SessionClock
+from axis_nvr.session.step_detector import StepDetector
 
 #: A report whose clock shows an earlier time knows none: 0, 1900, 1970, uptime. In microseconds
 #: since 1970; this is 1990-01-01.
@@ -37,14 +40,8 @@ LATEST_REPORT_US = 2_085_978_496_000_000
 #: A report about a moment farther from the units around it is nonsense, in seconds.
 MAX_REPORT_DISTANCE_SECONDS = 60.0
 
-#: Reports that the rate is taken from.
-FITTED_REPORTS = 8
-
-#: How much more than its rate the timeline turns to make up for an error, in parts per million.
-SLEW_PPM = 5_000.0
-
-#: The same for the first report, when what is made up for is the way through the network.
-FIRST_SLEW_PPM = 100_000.0
+#: A report is as far off as its noise explains up to so many standard deviations.
+MAX_DEVIATIONS = 4.0
 
 #: A timestamp that goes back farther than this has leapt; less is the order of B-frames. Seconds.
 MAX_TIMESTAMP_BACK_SECONDS = 1.0
@@ -68,23 +65,28 @@ ARRIVAL_PERIOD_SECONDS = 10.0
 MAX_ARRIVAL_DELAY_US = 2_000_000
 
 
+#: No tick is on it.
+NOWHERE = Segment(0, 0, 0, 0, 0.0)
+
+
 class Timeline:
     """Gives each unit of a track its time.
 
     :param clock_rate: ticks of the RTP timestamp in a second.
     :param clock: shared by the tracks of a session; one of its own if none is given.
     :ivar clock: the same.
+    :ivar gap: what `take_gap` would give out.
     :ivar timestamp_jumps: units whose timestamp had leapt.
     :ivar ignored_reports: sender reports that made no sense.
+    :ivar doubted_reports: sender reports that were far off, and not confirmed by then.
     """
 
     __slots__ = (
-        "_arrivals",
         "_clock_rate",
-        "_gap",
+        "_earliest",
+        "_estimator",
         "_jump",
         "_jump_told",
-        "_last_camera_us",
         "_last_now",
         "_last_shift_us",
         "_last_ticks",
@@ -94,28 +96,36 @@ class Timeline:
         "_media_clock",
         "_period_best",
         "_period_end",
-        "_reports",
+        "_reported",
+        "_segment",
         "_spacing_us",
         "_step_us",
+        "_steps",
         "_suspect",
         "clock",
+        "doubted_reports",
+        "gap",
         "ignored_reports",
         "timestamp_jumps",
     )
 
     def __init__(self, clock_rate: int, clock: SessionClock | None = None) -> None:
         self.clock = clock or SessionClock()
+        self.gap: Gap | None = None
         self.timestamp_jumps = 0
         self.ignored_reports = 0
+        self.doubted_reports = 0
         self._clock_rate = clock_rate
         self._media_clock = MediaClock(clock_rate)  # ticks to continuous camera time
-        self._max_back = round(MAX_TIMESTAMP_BACK_SECONDS * clock_rate)
+        self._max_back = -round(MAX_TIMESTAMP_BACK_SECONDS * clock_rate)
         self._max_lead = round(MAX_TIMESTAMP_LEAD_SECONDS * clock_rate)
+        # The piece of the media clock that the last unit was on, if all is well; see `utc_us`.
+        self._segment = NOWHERE
         # The last unit of the line the timestamps are on.
         self._last_ticks: int | None = None
         self._last_now = 0.0
         # The last unit.
-        self._last_camera_us = self._last_utc_us = self._last_shift_us = 0
+        self._last_utc_us = self._last_shift_us = 0
         self._spacing_us = 0
         # A timestamp that leapt and is not yet believed: ticks, camera time given, arrival.
         self._suspect: tuple[int, int, float] | None = None
@@ -123,10 +133,11 @@ class Timeline:
         self._step_us = 0
         self._jump = 0
         self._jump_told: float | None = None
-        self._gap: Gap | None = None
-        # Moments known: ticks, camera time.
-        self._reports: deque[tuple[int, int]] = deque(maxlen=FITTED_REPORTS)
-        self._arrivals: deque[tuple[int, int]] = deque(maxlen=FITTED_REPORTS)
+        # What is known: moments from reports, or from arrivals until the first report.
+        self._estimator = DriftEstimator(clock_rate)
+        self._steps = StepDetector()
+        self._reported = False
+        self._earliest: tuple[int, int] | None = None  # ticks, camera time of the first unit
         self._period_best: tuple[int, int] | None = None  # µs late, ticks
         self._period_end: float | None = None
 
@@ -138,33 +149,43 @@ class Timeline:
         :param now_us: the same moment by the recorder's clock, UTC, microseconds since 1970.
         :returns: UTC, microseconds since 1970. `take_gap` tells whether it continues the last one.
         """
-        last = self._last_ticks
-        if last is None:
-            return self._begin(timestamp, now, now_us)
-        if self._suspect is None and self._goes_on(timestamp - last, now - self._last_now):
-            camera_us = self._media_clock.at(timestamp)
-        else:
-            camera_us = self._doubt(timestamp, now)
-        if self._suspect is None:
-            self._last_ticks, self._last_now = timestamp, now
-            if not self._reports:
-                camera_us = self._observe_arrival(timestamp, camera_us, now, now_us)
-        if camera_us > self._last_camera_us:
-            self._spacing_us = camera_us - self._last_camera_us
-        shift_us = self.clock.shift_us
-        utc_us = camera_us + shift_us
-        if self._jump or self._step_us or shift_us != self._last_shift_us:
-            self._tell_gap(utc_us)
-        self._last_camera_us, self._last_utc_us = camera_us, utc_us
-        return utc_us
+        segment, shift_us = self._segment, self._last_shift_us
+        if (
+            segment.begin <= timestamp < segment.end
+            and self._max_back <= timestamp - self._last_ticks <= self._max_lead  # type: ignore[operator]
+            and self.clock.shift_us == shift_us
+        ):  # the fast path of `_place`
+            utc_us = segment.time_us + round((timestamp - segment.ticks) * segment.slope) + shift_us
+            if utc_us > self._last_utc_us:
+                self._spacing_us = utc_us - self._last_utc_us
+            self._last_ticks, self._last_now, self._last_utc_us = timestamp, now, utc_us
+            return utc_us
+        return self._place(timestamp, now, now_us)
 
     def take_gap(self) -> Gap | None:
         """Give out what interrupts time directly before the unit that `utc_us` was asked for last.
 
         :returns: None where time goes on. A gap is given out once.
         """
-        gap, self._gap = self._gap, None
+        gap, self.gap = self.gap, None
         return gap
+
+    def arrived(self, timestamp: int, now: float, now_us: int) -> None:
+        """Take note of a unit that is held, before `utc_us` is asked for the first one.
+
+        Without a report the quickest of the units that are held tells the time of the first one:
+        which is often slow.
+
+        :param timestamp: as for `utc_us`, as are the others.
+        """
+        arrival_us = self.clock.camera_time_us(now, now_us)
+        if self._earliest is None:
+            self._earliest = timestamp, arrival_us
+            return
+        first, time_us = self._earliest
+        since = timestamp - first
+        if self._max_back <= since <= self._max_lead:
+            self._earliest = first, min(time_us, arrival_us - round(since * 1e6 / self._clock_rate))
 
     def sender_report(self, timestamp: int, ntp_utc_us: int, now: float, now_us: int) -> None:
         """Take a sender report of this track's source.
@@ -182,56 +203,104 @@ class Timeline:
             return
         shift_us = self.clock.shift_us
         expected_us = self._media_clock.at(ticks) if self._media_clock.anchored else None
-        camera_us = self.clock.take_report(ntp_utc_us, expected_us, now, now_us)
+        tolerance_us = max(MAX_DRIFT_STEP_US, MAX_DEVIATIONS * self._estimator.noise_us)
+        camera_us = self.clock.take_report(ntp_utc_us, expected_us, tolerance_us, now, now_us)
+        if camera_us is None:
+            self.doubted_reports += 1
+            return
         if expected_us is not None:
             error_us = camera_us - expected_us
-            is_step = abs(error_us) > MAX_DRIFT_STEP_US
-            self._media_clock.learn_pace(ticks, camera_us, is_step)
-            is_begin = shift_us != self.clock.shift_us and not self._reports
-            if is_step or is_begin:
-                self._restart(ticks, camera_us)
-                self._step_us += error_us
-        slew_ppm = SLEW_PPM if self._reports else FIRST_SLEW_PPM
-        self._reports.append((ticks, camera_us))
-        self._media_clock.turn_towards(self._reports, self._last_ticks, slew_ppm)
+            if self._media_clock.learn_pace(ticks, camera_us, abs(error_us) > tolerance_us):
+                self._step(ticks, camera_us, error_us)
+            elif abs(error_us) > tolerance_us:
+                confirmed_us = self._steps.confirm(error_us)
+                if confirmed_us is None:
+                    self.doubted_reports += 1
+                    return
+                self._step(ticks, expected_us + confirmed_us, confirmed_us)
+            elif shift_us != self.clock.shift_us and not self._reported:
+                self._step(ticks, camera_us, error_us)  # a gap is told anyway
+            else:
+                self._steps.refute()
+        if not self._reported:
+            self._reported = True
+            self._estimator.clear()
+        self._learn(ticks, camera_us)
 
     @property
     def drift_ppm(self) -> float:
         """How much slower than declared the media clock runs, by the camera's wall clock."""
         return self._media_clock.drift_ppm
 
+    # Units, the common case apart.
+
     def _begin(self, ticks: int, now: float, now_us: int) -> int:
-        """Place the first unit: by the report that came before it, or else by its arrival."""
-        if self._reports:
-            reported, camera_us = self._reports[-1]
+        """Place the first unit: by the reports that came before it, or else by arrivals."""
+        if self._reported:
+            reported, camera_us = self._estimator.place(1e6 / self._clock_rate)
             distance = timestamp_difference(ticks, reported)
             if abs(distance) <= MAX_REPORT_DISTANCE_SECONDS * self._clock_rate:
-                self._restart(ticks - distance, camera_us)
-                self._reports.append((ticks - distance, camera_us))
+                self._estimator.move(ticks - distance - reported)
+                self._media_clock.restart(ticks - distance, camera_us)
             else:  # its RTP timestamp was of another stream
                 self.ignored_reports += 1
-                self._reports.clear()
-        if not self._reports:
-            self._restart(ticks, self.clock.camera_time_us(now, now_us))
+                self._estimator.clear()
+                self._reported = False
+        if not self._reported:
+            arrival_us = self.clock.camera_time_us(now, now_us)
+            first, time_us = self._earliest or (ticks, arrival_us)
+            if not self._max_back <= ticks - first <= self._max_lead:
+                first, time_us = ticks, arrival_us
+            self._media_clock.restart(first, time_us)
         self._last_ticks, self._last_now = ticks, now
-        self._last_camera_us = self._media_clock.at(ticks)
         self._last_shift_us = self.clock.shift_us
-        self._last_utc_us = self._last_camera_us + self._last_shift_us
+        self._last_utc_us = self._media_clock.at(ticks) + self._last_shift_us
         return self._last_utc_us
+
+    def _place(self, ticks: int, now: float, now_us: int) -> int:
+        """Give any unit its time."""
+        last = self._last_ticks
+        if last is None:
+            return self._begin(ticks, now, now_us)
+        self._segment = NOWHERE
+        if self._suspect is None and self._goes_on(ticks - last, now - self._last_now):
+            camera_us = self._media_clock.at(ticks)
+        else:
+            camera_us = self._doubt(ticks, now)
+        if self._suspect is None:
+            self._last_ticks, self._last_now = ticks, now
+            if self._reported:
+                self._segment = self._media_clock.segment(ticks)
+            else:
+                camera_us = self._observe_arrival(ticks, camera_us, now, now_us)
+        last_camera_us = self._last_utc_us - self._last_shift_us
+        if camera_us > last_camera_us:
+            self._spacing_us = camera_us - last_camera_us
+        utc_us = camera_us + self.clock.shift_us
+        if self._jump or self._step_us or self.clock.shift_us != self._last_shift_us:
+            self._tell_gap(utc_us)
+        self._last_utc_us = utc_us
+        return utc_us
 
     def _restart(self, ticks: int, camera_us: int) -> None:
         """Let the timeline pass through a point, whatever it did before."""
         self._media_clock.restart(ticks, camera_us)
-        self._reports.clear()
-        self._arrivals.clear()
+        self._segment = NOWHERE
+        self._estimator.clear()
+        self._reported = False
         self._period_best = self._period_end = None
         self._suspect = None
+
+    def _step(self, ticks: int, camera_us: int, by_us: int) -> None:
+        """Let the timeline pass through a point, and tell so with the next unit."""
+        self._restart(ticks, camera_us)
+        self._step_us += by_us
 
     # A timestamp that leaps.
 
     def _goes_on(self, ticks: int, seconds: float) -> bool:
         """Whether a timestamp can follow another `seconds` later, `ticks` on."""
-        return -self._max_back <= ticks <= self._max_lead + seconds * self._clock_rate
+        return self._max_back <= ticks <= self._max_lead + seconds * self._clock_rate
 
     def _doubt(self, ticks: int, now: float) -> int:
         """Place a unit while timestamps leap.
@@ -257,7 +326,8 @@ class Timeline:
         elif self._jump_told is None or now - self._jump_told >= JUMP_TOLD_SECONDS:
             self._jump, self._jump_told = ticks - self._last_ticks, now
         self.timestamp_jumps += 1
-        camera_us = self._last_camera_us + self._time_passed_us(now - arrived)
+        last_camera_us = self._last_utc_us - self._last_shift_us
+        camera_us = last_camera_us + self._time_passed_us(now - arrived)
         self._suspect = ticks, camera_us, now
         return camera_us
 
@@ -279,7 +349,7 @@ class Timeline:
             reason = GapReason.CLOCK_STEPPED
             detail = f"time stepped by {step_us / 1e6:+.3f} s"
         start_us, end_us = sorted((self._last_utc_us, utc_us))
-        self._gap = Gap(start_us, end_us, reason, detail=detail)
+        self.gap = Gap(start_us, end_us, reason, detail=detail)
         self._last_shift_us = shift_us
         self._step_us = self._jump = 0
 
@@ -290,7 +360,7 @@ class Timeline:
 
         :returns: None if it is far from the units, older than the last, or timestamps leap.
         """
-        newest = self._reports[-1][0] if self._reports else None
+        newest = self._estimator.newest_ticks if self._reported else None
         reference = newest if self._last_ticks is None else self._last_ticks
         if reference is None:
             return timestamp
@@ -315,12 +385,23 @@ class Timeline:
             return camera_us
         late_us, best = self._period_best
         moment = best, self._media_clock.at(best) + late_us
-        self._media_clock.learn_pace(*moment, abs(late_us) > MAX_DRIFT_STEP_US)
-        if not -MAX_DRIFT_STEP_US <= late_us <= MAX_ARRIVAL_DELAY_US:
-            self._restart(*moment)
-            self._step_us += late_us
-        self._arrivals.append(moment)
-        self._media_clock.turn_towards(self._arrivals, self._last_ticks, SLEW_PPM)
+        is_paced = self._media_clock.learn_pace(*moment, abs(late_us) > MAX_DRIFT_STEP_US)
+        if is_paced or not -MAX_DRIFT_STEP_US <= late_us <= MAX_ARRIVAL_DELAY_US:
+            self._step(*moment, late_us)
+        self._learn(*moment)
         self._period_best = None
         self._period_end = now + ARRIVAL_PERIOD_SECONDS
         return self._media_clock.at(ticks)
+
+    def _learn(self, ticks: int, camera_us: int) -> None:
+        """Take a moment for true as far as others support it."""
+        estimator, last, target = self._estimator, self._last_ticks, self._media_clock.target
+        estimator.add(ticks, camera_us)
+        correction = estimator.correct(target.ticks, target.time_us, target.slope)
+        if correction is None or last is None:
+            return
+        # Where B-frames may still come, time stays as it is.
+        told, untold = last + 2 * self._max_back, last - self._max_back
+        newest = estimator.newest_ticks or ticks
+        self._media_clock.bend(told, untold, newest, correction)
+        self._segment = NOWHERE
