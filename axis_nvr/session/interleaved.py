@@ -156,7 +156,7 @@ class InterleavedReader:
         """Take bytes apart from `place` on; keep what is not whole."""
         size = len(data)
         view = memoryview(data)
-        run = self._run
+        run, channels = self._run, self._channels
         self._needed = 0
         while place < size:
             if self._lost:
@@ -207,15 +207,12 @@ class InterleavedReader:
                     run = None
                     place = end
                     continue
-            if end > size:
-                if not self._is_plausible(data, place):
-                    self._lost = True
-                    continue
-                self._needed = 4 + length
-                break
-            if not self._is_plausible(data, place):
+            if data[place + 1] not in channels and not self._is_plausible(data, place):
                 self._lost = True
                 continue
+            if end > size:
+                self._needed = 4 + length
+                break
             run = self._receive_frame(data[place + 1], view[place + 4 : end])
             place = end
         self._run = run
@@ -223,14 +220,13 @@ class InterleavedReader:
             self._rest += view[place:]
 
     def _is_plausible(self, data: bytes, place: int) -> bool:
-        """Tell whether a ``$`` begins a frame.
+        """Tell whether a ``$`` begins a frame on a channel that was never assigned.
 
-        A channel that was never assigned may be in use all the same (quirk 7), if what it
-        carries looks like RTP.
+        Such a channel may be in use all the same (quirk 7), if what it carries looks like RTP.
         """
-        if data[place + 1] in self._channels or place + 4 == len(data):
+        if place + 4 == len(data) or data[place + 2 : place + 4] == b"\0\0":
             return True
-        return data[place + 4] >> 6 == 2 or data[place + 2 : place + 4] == b"\0\0"
+        return data[place + 4] >> 6 == 2
 
     def _read_message(self, data: bytes, place: int, messages: list[Message]) -> int:
         """Take what does not begin with ``$``.
