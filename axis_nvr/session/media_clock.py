@@ -62,6 +62,10 @@ class Segment:
         return self.time_us + round((ticks - self.ticks) * self.slope)
 
 
+#: No tick is on it.
+NOWHERE = Segment(0, 0, 0, 0, 0.0)
+
+
 class MediaClock:
     """Maps ticks to microseconds.
 

@@ -24,8 +24,9 @@ session together: `axis_nvr.session.session_clock`.
 """
 
 from axis_nvr.media.units import Gap, GapReason
+from axis_nvr.session.arrivals import QuickestArrival
 from axis_nvr.session.drift_estimator import DriftEstimator
-from axis_nvr.session.media_clock import MediaClock, Segment
+from axis_nvr.session.media_clock import NOWHERE, MediaClock
 from axis_nvr.session.sequence import timestamp_difference
 from axis_nvr.session.session_clock import MAX_DRIFT_STEP_US, SessionClock
 from axis_nvr.session.step_detector import StepDetector
@@ -61,12 +62,10 @@ JUMP_TOLD_SECONDS = 60.0
 FIRST_ARRIVAL_PERIOD_SECONDS = 2.0
 ARRIVAL_PERIOD_SECONDS = 10.0
 
-#: Without reports: units that are late by this much for a whole period move the timeline, in µs.
+#: Without reports: units that are late by this much for a whole period move the timeline, in µs;
+#: and one that is early by this much: B-frames are sent 100 ms before their time.
 MAX_ARRIVAL_DELAY_US = 2_000_000
-
-
-#: No tick is on it.
-NOWHERE = Segment(0, 0, 0, 0, 0.0)
+MAX_ARRIVAL_LEAD_US = 250_000
 
 
 class Timeline:
@@ -83,7 +82,6 @@ class Timeline:
 
     __slots__ = (
         "_clock_rate",
-        "_earliest",
         "_estimator",
         "_jump",
         "_jump_told",
@@ -94,8 +92,8 @@ class Timeline:
         "_max_back",
         "_max_lead",
         "_media_clock",
-        "_period_best",
         "_period_end",
+        "_quickest",
         "_reported",
         "_segment",
         "_spacing_us",
@@ -137,8 +135,7 @@ class Timeline:
         self._estimator = DriftEstimator(clock_rate)
         self._steps = StepDetector()
         self._reported = False
-        self._earliest: tuple[int, int] | None = None  # ticks, camera time of the first unit
-        self._period_best: tuple[int, int] | None = None  # µs late, ticks
+        self._quickest = QuickestArrival()  # by the line; before the first unit from 0
         self._period_end: float | None = None
 
     def utc_us(self, timestamp: int, now: float, now_us: int) -> int:
@@ -179,13 +176,7 @@ class Timeline:
         :param timestamp: as for `utc_us`, as are the others.
         """
         arrival_us = self.clock.camera_time_us(now, now_us)
-        if self._earliest is None:
-            self._earliest = timestamp, arrival_us
-            return
-        first, time_us = self._earliest
-        since = timestamp - first
-        if self._max_back <= since <= self._max_lead:
-            self._earliest = first, min(time_us, arrival_us - round(since * 1e6 / self._clock_rate))
+        self._quickest.take(timestamp, arrival_us - self._nominal_us(timestamp))
 
     def sender_report(self, timestamp: int, ntp_utc_us: int, now: float, now_us: int) -> None:
         """Take a sender report of this track's source.
@@ -248,10 +239,11 @@ class Timeline:
                 self._reported = False
         if not self._reported:
             arrival_us = self.clock.camera_time_us(now, now_us)
-            first, time_us = self._earliest or (ticks, arrival_us)
-            if not self._max_back <= ticks - first <= self._max_lead:
-                first, time_us = ticks, arrival_us
-            self._media_clock.restart(first, time_us)
+            late_us, quickest = self._quickest.best or (arrival_us - self._nominal_us(ticks), ticks)
+            if not self._max_back <= quickest - ticks <= self._max_lead:  # it has leapt
+                late_us, quickest = arrival_us - self._nominal_us(ticks), ticks
+            self._media_clock.restart(quickest, late_us + self._nominal_us(quickest))
+        self._quickest.clear()
         self._last_ticks, self._last_now = ticks, now
         self._last_shift_us = self.clock.shift_us
         self._last_utc_us = self._media_clock.at(ticks) + self._last_shift_us
@@ -282,13 +274,18 @@ class Timeline:
         self._last_utc_us = utc_us
         return utc_us
 
+    def _nominal_us(self, ticks: int) -> int:
+        """How long so many ticks are, as declared."""
+        return round(ticks * 1e6 / self._clock_rate)
+
     def _restart(self, ticks: int, camera_us: int) -> None:
         """Let the timeline pass through a point, whatever it did before."""
         self._media_clock.restart(ticks, camera_us)
         self._segment = NOWHERE
         self._estimator.clear()
         self._reported = False
-        self._period_best = self._period_end = None
+        self._quickest.clear()
+        self._period_end = None
         self._suspect = None
 
     def _step(self, ticks: int, camera_us: int, by_us: int) -> None:
@@ -379,17 +376,16 @@ class Timeline:
         late_us = self.clock.camera_time_us(now, now_us) - camera_us
         if self._period_end is None:
             self._period_end = now + FIRST_ARRIVAL_PERIOD_SECONDS
-        if self._period_best is None or late_us < self._period_best[0]:
-            self._period_best = late_us, ticks
-        if now < self._period_end:
+        self._quickest.take(ticks, late_us)
+        if now < self._period_end or self._quickest.best is None:
             return camera_us
-        late_us, best = self._period_best
+        late_us, best = self._quickest.best
         moment = best, self._media_clock.at(best) + late_us
         is_paced = self._media_clock.learn_pace(*moment, abs(late_us) > MAX_DRIFT_STEP_US)
-        if is_paced or not -MAX_DRIFT_STEP_US <= late_us <= MAX_ARRIVAL_DELAY_US:
+        if is_paced or not -MAX_ARRIVAL_LEAD_US <= late_us <= MAX_ARRIVAL_DELAY_US:
             self._step(*moment, late_us)
         self._learn(*moment)
-        self._period_best = None
+        self._quickest.clear()
         self._period_end = now + ARRIVAL_PERIOD_SECONDS
         return self._media_clock.at(ticks)
 

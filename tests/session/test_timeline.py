@@ -475,20 +475,37 @@ class ArrivalTests(TimelineTestCase):
     def test_the_gap_comes_with_the_unit_that_steps(self) -> None:
         """A step that arrivals ask for is told with the first unit behind it, not one before."""
         timeline = Timeline(RATE)
-        for ticks, now in [(0, 0.0), (0, 0.0), (189_001, 2.0)]:
+        for ticks, now in [(0, 0.0), (0, 0.0), (22_501, 0.0), (189_000, 2.0)]:
             told = timeline.utc_us(ticks, now, EPOCH_US + round(now * 1e6))
-        self.assertEqual(told, EPOCH_US + 2_000_000)
+        self.assertEqual(told, EPOCH_US + 1_849_989)
         self.assertEqual(
             timeline.take_gap(),
             Gap(
-                EPOCH_US,
-                EPOCH_US + 2_000_000,
+                EPOCH_US + 250_011,
+                EPOCH_US + 1_849_989,
                 GapReason.CLOCK_STEPPED,
-                detail="time stepped by -0.100 s",
+                detail="time stepped by -0.250 s",
             ),
         )
-        self.assertEqual(timeline.utc_us(189_001, 2.0, EPOCH_US + 2_000_000), told)
-        self.assertIsNone(timeline.take_gap())
+        self.assertEqual(timeline.utc_us(189_000, 2.0, EPOCH_US + 2_000_000), told)
+        self.assertIsNone(timeline.gap)
+
+    def test_pictures_sent_before_their_turn(self) -> None:
+        """P pictures come early: time goes by the others, which are late by a picture at most."""
+        for held in (False, True):
+            with self.subTest(held=held):
+                camera = self.camera()
+                order = [0, *(n + m for n in range(0, 3_000, 3) for m in (3, 1, 2))]
+                sent = [(n, number * FRAME) for number, n in enumerate(order)]
+                for n, at in sent[:25] if held else []:
+                    camera.timeline.arrived(camera.ticks(n * FRAME), *camera.now(at))
+                told = []
+                for n, at in sent:
+                    camera.delay = lambda t, at=at: at - t  # type: ignore[misc]
+                    told.append((n * FRAME, camera.frame(n * FRAME)))
+                self.assert_close(told, FRAME + 1e-5)
+                self.assert_spaced(told, 0.00102)
+                self.assertEqual(camera.gaps, [])
 
     def test_declared_is_not_delivered(self) -> None:
         """Quirk 24: stamped for 25 fps, 21 delivered: measured, and no steps after that."""
