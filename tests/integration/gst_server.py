@@ -74,10 +74,17 @@ def report_start(_factory: object, media: GstRtspServer.RTSPMedia) -> None:
 
     def tell(media: GstRtspServer.RTSPMedia, state: int) -> None:
         if state == Gst.State.PLAYING.real:
-            clock = media.get_clock() or Gst.SystemClock.obtain()
-            running_ns = clock.get_time() - media.get_base_time()
-            sys.stdout.write(f"START {(time.time_ns() - running_ns) / 1e9:.6f}\n")
-            sys.stdout.flush()
+            GLib.timeout_add(20, tell_time, media)
+
+    def tell_time(media: GstRtspServer.RTSPMedia) -> bool:
+        base_time = media.get_base_time()
+        if base_time in (0, Gst.CLOCK_TIME_NONE):
+            return True  # not set yet: asked again
+        clock = media.get_clock() or Gst.SystemClock.obtain()
+        running_ns = clock.get_time() - base_time
+        sys.stdout.write(f"START {(time.time_ns() - running_ns) / 1e9:.6f}\n")
+        sys.stdout.flush()
+        return False
 
     media.connect("new-state", tell)
 
