@@ -30,7 +30,7 @@ from axis_nvr.wire.rtp import Buffer
 from axis_nvr.wire.rtsp import Message
 
 #: Units are held back no longer than this for the first sender reports, in seconds. A sender's
-#: first comes within 3.1 s: half to one and a half times 2.5 s, divided by e - 3/2 (RFC 3550 §6.3.1).
+#: first comes within 3.1 s: 0.5 to 1.5 times 2.5 s, divided by e - 3/2 (RFC 3550 §6.3.1).
 HOLD_SECONDS = 3.2
 #: Bytes of units that are held back.
 HOLD_BYTES = 8 * 1024 * 1024
