@@ -1,11 +1,13 @@
 """How the documentation is built: ``make docs``; a warning is an error."""
 
 import re
+import runpy
 import shutil
 from pathlib import Path
 from typing import Any
 
-_SETUP = (Path(__file__).parents[1] / "setup.py").read_text(encoding="utf-8")
+_ROOT = Path(__file__).parents[1]
+_SETUP = (_ROOT / "setup.py").read_text(encoding="utf-8")
 
 project = "axis_nvr"
 author = "the axis_nvr contributors"
@@ -15,6 +17,10 @@ version = release
 
 # made anew by apidoc: pages of modules that are gone would stay
 shutil.rmtree(Path(__file__).with_name("api") / "modules", ignore_errors=True)
+
+# made from the constants themselves, so that it cannot be wrong
+_LIMITS = runpy.run_path(str(_ROOT / "tools/list_limits.py"))["page"]()
+Path(__file__).with_name("reference").joinpath("limits.md").write_text(_LIMITS, encoding="utf-8")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.apidoc"]
 exclude_patterns = ["_build", "api/modules/modules.rst"]
