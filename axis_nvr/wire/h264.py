@@ -21,7 +21,13 @@ from axis_nvr.errors import WireError
 from axis_nvr.wire.bits import BitReader
 from axis_nvr.wire.h264_vui import H264Usability, read_vui
 from axis_nvr.wire.nal import MAX_PARAMETER_SET_BYTES, H264NalType, h264_nal_type, unescape
-from axis_nvr.wire.picture import CHROMA_SUBSAMPLING, MAX_PICTURE_SIDE, believable_rate
+from axis_nvr.wire.picture import (
+    CHROMA_SUBSAMPLING,
+    MAX_PICTURE_SIDE,
+    CodedPicture,
+    believable_rate,
+    crop_within,
+)
 
 #: Sequence parameter sets with different ids (H.264 §7.4.2.1.1).
 MAX_SPS_COUNT = 32
@@ -46,23 +52,16 @@ _PPS_SOURCE = "H.264 §7.3.2.2"
 
 
 @dataclass(frozen=True, slots=True)
-class H264Sps:
-    """An H.264 sequence parameter set.
+class H264Sps(CodedPicture):
+    """An H.264 sequence parameter set. Sizes are of frames; coded ones are multiples of 16.
 
     :param profile_idc: 66 baseline, 77 main, 100 high, …
     :param constraint_flags: the byte behind it, ``constraint_set0_flag`` on top.
     :param level_idc: ten times the level.
     :param sps_id: ``seq_parameter_set_id``.
-    :param chroma_format_idc: 0 monochrome, 1 4:2:0, 2 4:2:2, 3 4:4:4.
-    :param separate_colour_planes: 4:4:4 coded as three monochrome pictures.
-    :param bit_depth_luma: in bits.
-    :param bit_depth_chroma: in bits.
     :param pic_order_cnt_type: 2 means that pictures are shown as they come.
     :param max_num_ref_frames: reference frames.
-    :param coded_width: in pixels, a multiple of 16.
-    :param coded_height: of a frame, in pixels, a multiple of 16.
     :param interlaced: pictures may be fields (``frame_mbs_only_flag`` is 0).
-    :param crop: pixels cut off at the left, right, top and bottom.
     :param vui: None where there is none or where it cannot be read.
     """
 
@@ -70,27 +69,10 @@ class H264Sps:
     constraint_flags: int
     level_idc: int
     sps_id: int
-    chroma_format_idc: int
-    separate_colour_planes: bool
-    bit_depth_luma: int
-    bit_depth_chroma: int
     pic_order_cnt_type: int
     max_num_ref_frames: int
-    coded_width: int
-    coded_height: int
     interlaced: bool
-    crop: tuple[int, int, int, int]
     vui: H264Usability | None
-
-    @property
-    def width(self) -> int:
-        """In pixels, cropping applied."""
-        return self.coded_width - self.crop[0] - self.crop[1]
-
-    @property
-    def height(self) -> int:
-        """Of a frame, in pixels, cropping applied."""
-        return self.coded_height - self.crop[2] - self.crop[3]
 
     @property
     def frame_rate(self) -> Fraction | None:
@@ -155,33 +137,24 @@ def parse_sps(nal: bytes) -> H264Sps:
     pic_order_cnt_type = _read_pic_order_cnt(bits)
     max_num_ref_frames = bits.ue("max_num_ref_frames", MAX_REFERENCE_FRAMES)
     bits.skip(1, "gaps_in_frame_num_value_allowed_flag")
-    coded_width = 16 * (bits.ue("pic_width_in_mbs_minus1", MAX_PICTURE_SIDE // 16 - 1) + 1)
-    map_units = bits.ue("pic_height_in_map_units_minus1", MAX_PICTURE_SIDE // 16 - 1) + 1
-    frame_mbs_only = bits.flag("frame_mbs_only_flag")
-    if not frame_mbs_only:
-        bits.skip(1, "mb_adaptive_frame_field_flag")
-    bits.skip(1, "direct_8x8_inference_flag")
-    coded_height = 16 * map_units * (2 - frame_mbs_only)
-    if coded_height > MAX_PICTURE_SIDE:
-        raise bits.error(f"{coded_height} lines, at most {MAX_PICTURE_SIDE} allowed")
+    width, height, interlaced = _read_size(bits)
     chroma_array_type = 0 if separate_planes else chroma_format_idc
-    crop = _read_cropping(bits, chroma_array_type, frame_mbs_only, coded_width, coded_height)
     return H264Sps(
-        profile_idc,
-        constraint_flags,
-        level_idc,
-        sps_id,
-        chroma_format_idc,
-        separate_planes,
-        depth_luma,
-        depth_chroma,
-        pic_order_cnt_type,
-        max_num_ref_frames,
-        coded_width,
-        coded_height,
-        not frame_mbs_only,
-        crop,
-        _read_optional_vui(bits),
+        profile_idc=profile_idc,
+        constraint_flags=constraint_flags,
+        level_idc=level_idc,
+        sps_id=sps_id,
+        chroma_format_idc=chroma_format_idc,
+        separate_colour_planes=separate_planes,
+        bit_depth_luma=depth_luma,
+        bit_depth_chroma=depth_chroma,
+        pic_order_cnt_type=pic_order_cnt_type,
+        max_num_ref_frames=max_num_ref_frames,
+        coded_width=width,
+        coded_height=height,
+        interlaced=interlaced,
+        crop=_read_cropping(bits, chroma_array_type, interlaced, width, height),
+        vui=_read_optional_vui(bits),
     )
 
 
@@ -237,21 +210,34 @@ def _read_pic_order_cnt(bits: BitReader) -> int:
     return pic_order_cnt_type
 
 
+def _read_size(bits: BitReader) -> tuple[int, int, bool]:
+    """Read width and height of a frame, in pixels, and whether pictures may be fields."""
+    width = 16 * (bits.ue("pic_width_in_mbs_minus1", MAX_PICTURE_SIDE // 16 - 1) + 1)
+    map_units = bits.ue("pic_height_in_map_units_minus1", MAX_PICTURE_SIDE // 16 - 1) + 1
+    interlaced = not bits.flag("frame_mbs_only_flag")
+    if interlaced:
+        bits.skip(1, "mb_adaptive_frame_field_flag")
+    bits.skip(1, "direct_8x8_inference_flag")
+    height = 16 * map_units * (1 + interlaced)
+    if height > MAX_PICTURE_SIDE:
+        raise bits.error(f"{height} lines, at most {MAX_PICTURE_SIDE} allowed")
+    return width, height, interlaced
+
+
 def _read_cropping(
-    bits: BitReader, chroma_array_type: int, frame_mbs_only: bool, width: int, height: int
+    bits: BitReader, chroma_array_type: int, interlaced: bool, width: int, height: int
 ) -> tuple[int, int, int, int]:
     """Read the cropping rectangle, in pixels (H.264 §7.4.2.1.1, CropUnitX and CropUnitY)."""
     if not bits.flag("frame_cropping_flag"):
         return 0, 0, 0, 0
+    offsets = (
+        bits.ue("frame_crop_left_offset"),
+        bits.ue("frame_crop_right_offset"),
+        bits.ue("frame_crop_top_offset"),
+        bits.ue("frame_crop_bottom_offset"),
+    )
     unit_x, unit_y = CHROMA_SUBSAMPLING[chroma_array_type]
-    unit_y *= 2 - frame_mbs_only
-    left = unit_x * bits.ue("frame_crop_left_offset")
-    right = unit_x * bits.ue("frame_crop_right_offset")
-    top = unit_y * bits.ue("frame_crop_top_offset")
-    bottom = unit_y * bits.ue("frame_crop_bottom_offset")
-    if left + right >= width or top + bottom >= height:
-        return 0, 0, 0, 0  # leaves nothing: not applied
-    return left, right, top, bottom
+    return crop_within(width, height, offsets, unit_x, unit_y * (1 + interlaced))
 
 
 def _read_optional_vui(bits: BitReader) -> H264Usability | None:

@@ -7,22 +7,17 @@ and how far they are out of order.
 from dataclasses import dataclass
 
 from axis_nvr.wire.bits import BitReader
+from axis_nvr.wire.vui import MAX_CPB_COUNT, Display, read_display
 
-#: Coded picture buffers described in one set of HRD parameters (H.264 §E.2.2).
-MAX_CPB_COUNT = 32
 #: Frames that may wait for an earlier one (H.264 §E.2.1: no more than the DPB holds).
 MAX_REORDER_FRAMES = 16
-#: ``aspect_ratio_idc`` with which width and height follow (H.264 Table E-1).
-EXTENDED_SAR = 255
 
 
 @dataclass(frozen=True, slots=True)
 class H264Usability:
     """What the VUI of an H.264 sequence parameter set tells.
 
-    :param sample_aspect_ratio: ``aspect_ratio_idc`` and, where that is `EXTENDED_SAR`, width and
-        height of a sample; else 0, 0.
-    :param full_range: ``video_full_range_flag``.
+    :param display: how samples are to be shown.
     :param num_units_in_tick: see `time_scale`; 0 where no timing is told.
     :param time_scale: ticks of `num_units_in_tick` units; one *field* lasts one tick.
     :param fixed_frame_rate: the distance of pictures does not vary.
@@ -32,8 +27,7 @@ class H264Usability:
     :param max_dec_frame_buffering: frames that a decoder must hold; None likewise.
     """
 
-    sample_aspect_ratio: tuple[int, int, int]
-    full_range: bool
+    display: Display
     num_units_in_tick: int
     time_scale: int
     fixed_frame_rate: bool
@@ -49,13 +43,7 @@ def read_vui(bits: BitReader) -> H264Usability:
 
     Source: H.264 §E.1.1.
     """
-    sample_aspect_ratio = _read_aspect_ratio(bits)
-    if bits.flag("overscan_info_present_flag"):
-        bits.skip(1, "overscan_appropriate_flag")
-    full_range = _read_video_signal_type(bits)
-    if bits.flag("chroma_loc_info_present_flag"):
-        bits.ue("chroma_sample_loc_type_top_field", 5)
-        bits.ue("chroma_sample_loc_type_bottom_field", 5)
+    display = read_display(bits)
     num_units_in_tick, time_scale, fixed_frame_rate = _read_timing(bits)
     if nal_hrd := bits.flag("nal_hrd_parameters_present_flag"):
         _read_hrd(bits)
@@ -66,8 +54,7 @@ def read_vui(bits: BitReader) -> H264Usability:
     pic_struct_present = bits.flag("pic_struct_present_flag")
     reorder, buffering = _read_bitstream_restriction(bits)
     return H264Usability(
-        sample_aspect_ratio,
-        full_range,
+        display,
         num_units_in_tick,
         time_scale,
         fixed_frame_rate,
@@ -75,25 +62,6 @@ def read_vui(bits: BitReader) -> H264Usability:
         reorder,
         buffering,
     )
-
-
-def _read_aspect_ratio(bits: BitReader) -> tuple[int, int, int]:
-    if not bits.flag("aspect_ratio_info_present_flag"):
-        return 0, 0, 0
-    aspect_ratio_idc = bits.u(8, "aspect_ratio_idc")
-    if aspect_ratio_idc != EXTENDED_SAR:
-        return aspect_ratio_idc, 0, 0
-    return aspect_ratio_idc, bits.u(16, "sar_width"), bits.u(16, "sar_height")
-
-
-def _read_video_signal_type(bits: BitReader) -> bool:
-    if not bits.flag("video_signal_type_present_flag"):
-        return False
-    bits.skip(3, "video_format")
-    full_range = bits.flag("video_full_range_flag")
-    if bits.flag("colour_description_present_flag"):
-        bits.skip(24, "colour_primaries, transfer_characteristics, matrix_coefficients")
-    return full_range
 
 
 def _read_timing(bits: BitReader) -> tuple[int, int, bool]:

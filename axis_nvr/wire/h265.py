@@ -33,10 +33,14 @@ from axis_nvr.wire.nal import (
     h265_nal_type,
     unescape,
 )
-from axis_nvr.wire.picture import CHROMA_SUBSAMPLING, MAX_PICTURE_SIDE, believable_rate
+from axis_nvr.wire.picture import (
+    CHROMA_SUBSAMPLING,
+    MAX_PICTURE_SIDE,
+    CodedPicture,
+    believable_rate,
+    crop_within,
+)
 
-#: Video parameter sets with different ids (H.265 §7.4.3.1).
-MAX_VPS_COUNT = 16
 #: Sequence parameter sets with different ids (H.265 §7.4.3.2.1).
 MAX_SPS_COUNT = 16
 #: Picture parameter sets with different ids (H.265 §7.4.3.3.1).
@@ -74,21 +78,14 @@ class H265Vps:
 
 
 @dataclass(frozen=True, slots=True)
-class H265Sps:
-    """An H.265 sequence parameter set.
+class H265Sps(CodedPicture):
+    """An H.265 sequence parameter set. What crops it is the conformance window.
 
     :param sps_id: ``sps_seq_parameter_set_id``.
     :param vps_id: the video parameter set it refers to.
     :param max_sub_layers: temporal sub-layers.
     :param temporal_id_nested: ``sps_temporal_id_nesting_flag``.
     :param profile: profile, tier and level.
-    :param chroma_format_idc: 0 monochrome, 1 4:2:0, 2 4:2:2, 3 4:4:4.
-    :param separate_colour_planes: 4:4:4 coded as three monochrome pictures.
-    :param bit_depth_luma: in bits.
-    :param bit_depth_chroma: in bits.
-    :param coded_width: in pixels.
-    :param coded_height: in pixels.
-    :param crop: pixels cut off at the left, right, top and bottom (conformance window).
     :param max_num_reorder_frames: ``sps_max_num_reorder_pics`` of the highest sub-layer: pictures
         that come before one to be shown earlier. A hint: cameras send B frames though they
         say 0.
@@ -100,25 +97,8 @@ class H265Sps:
     max_sub_layers: int
     temporal_id_nested: bool
     profile: ProfileTierLevel
-    chroma_format_idc: int
-    separate_colour_planes: bool
-    bit_depth_luma: int
-    bit_depth_chroma: int
-    coded_width: int
-    coded_height: int
-    crop: tuple[int, int, int, int]
     max_num_reorder_frames: int
     vui: H265Usability | None
-
-    @property
-    def width(self) -> int:
-        """In pixels, cropping applied."""
-        return self.coded_width - self.crop[0] - self.crop[1]
-
-    @property
-    def height(self) -> int:
-        """In pixels, cropping applied; of a field where each picture is one."""
-        return self.coded_height - self.crop[2] - self.crop[3]
 
     @property
     def frame_rate(self) -> Fraction | None:
@@ -228,28 +208,26 @@ def parse_sps(nal: bytes) -> H265Sps:
     separate_planes = chroma_format_idc == 3 and bits.flag("separate_colour_plane_flag")
     width = _read_side(bits, "pic_width_in_luma_samples")
     height = _read_side(bits, "pic_height_in_luma_samples")
-    crop = _read_conformance_window(
-        bits, 0 if separate_planes else chroma_format_idc, width, height
-    )
+    chroma_array_type = 0 if separate_planes else chroma_format_idc
+    crop = crop_within(width, height, read_window(bits), *CHROMA_SUBSAMPLING[chroma_array_type])
     depth_luma = bits.ue("bit_depth_luma_minus8", 8) + 8
     depth_chroma = bits.ue("bit_depth_chroma_minus8", 8) + 8
     poc_lsb_bits = bits.ue("log2_max_pic_order_cnt_lsb_minus4", 12) + 4
-    reorder = _read_sub_layer_ordering(bits, max_sub_layers)
     return H265Sps(
-        sps_id,
-        vps_id,
-        max_sub_layers,
-        temporal_id_nested,
-        profile,
-        chroma_format_idc,
-        separate_planes,
-        depth_luma,
-        depth_chroma,
-        width,
-        height,
-        crop,
-        reorder,
-        _read_optional_vui(bits, poc_lsb_bits, max_sub_layers),
+        sps_id=sps_id,
+        vps_id=vps_id,
+        max_sub_layers=max_sub_layers,
+        temporal_id_nested=temporal_id_nested,
+        profile=profile,
+        chroma_format_idc=chroma_format_idc,
+        separate_colour_planes=separate_planes,
+        bit_depth_luma=depth_luma,
+        bit_depth_chroma=depth_chroma,
+        coded_width=width,
+        coded_height=height,
+        crop=crop,
+        max_num_reorder_frames=_read_sub_layer_ordering(bits, max_sub_layers),
+        vui=_read_optional_vui(bits, poc_lsb_bits, max_sub_layers),
     )
 
 
@@ -258,16 +236,6 @@ def _read_side(bits: BitReader, name: str) -> int:
     if side == 0:
         raise bits.error(f"{name} is 0")
     return side
-
-
-def _read_conformance_window(
-    bits: BitReader, chroma_array_type: int, width: int, height: int
-) -> tuple[int, int, int, int]:
-    unit_x, unit_y = CHROMA_SUBSAMPLING[chroma_array_type]
-    left, right, top, bottom = read_window(bits)
-    if unit_x * (left + right) >= width or unit_y * (top + bottom) >= height:
-        return 0, 0, 0, 0  # leaves nothing: not applied, as decoders do
-    return unit_x * left, unit_x * right, unit_y * top, unit_y * bottom
 
 
 def _read_optional_vui(

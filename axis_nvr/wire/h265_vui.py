@@ -6,22 +6,17 @@ The tables of Annex E, in their order. Only what a recorder uses is kept.
 from dataclasses import dataclass
 
 from axis_nvr.wire.bits import BitReader
+from axis_nvr.wire.vui import MAX_CPB_COUNT, Display, read_display
 
-#: Coded picture buffers described for one sub-layer (H.265 §E.3.2).
-MAX_CPB_COUNT = 32
 #: ``min_spatial_segmentation_idc`` (H.265 §E.3.1).
 MAX_SPATIAL_SEGMENTATION = 4095
-#: ``aspect_ratio_idc`` with which width and height follow (H.265 Table E.1).
-EXTENDED_SAR = 255
 
 
 @dataclass(frozen=True, slots=True)
 class H265Usability:
     """What the VUI of an H.265 sequence parameter set tells.
 
-    :param sample_aspect_ratio: ``aspect_ratio_idc`` and, where that is `EXTENDED_SAR`, width and
-        height of a sample; else 0, 0.
-    :param full_range: ``video_full_range_flag``.
+    :param display: how samples are to be shown.
     :param field_sequence: each picture is one field.
     :param display_window: chroma units cut off for display at the left, right, top and bottom;
         decoders give the whole picture nevertheless, so sizes do not take it into account.
@@ -30,8 +25,7 @@ class H265Usability:
     :param min_spatial_segmentation: ``min_spatial_segmentation_idc``, for ``hvcC``.
     """
 
-    sample_aspect_ratio: tuple[int, int, int]
-    full_range: bool
+    display: Display
     field_sequence: bool
     display_window: tuple[int, int, int, int]
     num_units_in_tick: int
@@ -46,13 +40,7 @@ def read_vui(bits: BitReader, max_sub_layers: int) -> H265Usability:
 
     Source: H.265 §E.2.1.
     """
-    sample_aspect_ratio = _read_aspect_ratio(bits)
-    if bits.flag("overscan_info_present_flag"):
-        bits.skip(1, "overscan_appropriate_flag")
-    full_range = _read_video_signal_type(bits)
-    if bits.flag("chroma_loc_info_present_flag"):
-        bits.ue("chroma_sample_loc_type_top_field", 5)
-        bits.ue("chroma_sample_loc_type_bottom_field", 5)
+    display = read_display(bits)
     bits.skip(1, "neutral_chroma_indication_flag")
     field_sequence = bits.flag("field_seq_flag")
     bits.skip(1, "frame_field_info_present_flag")
@@ -63,33 +51,13 @@ def read_vui(bits: BitReader, max_sub_layers: int) -> H265Usability:
         if bits.flag("vui_hrd_parameters_present_flag"):
             _read_hrd(bits, max_sub_layers)
     return H265Usability(
-        sample_aspect_ratio,
-        full_range,
+        display,
         field_sequence,
         display_window,
         num_units_in_tick,
         time_scale,
         _read_bitstream_restriction(bits),
     )
-
-
-def _read_aspect_ratio(bits: BitReader) -> tuple[int, int, int]:
-    if not bits.flag("aspect_ratio_info_present_flag"):
-        return 0, 0, 0
-    aspect_ratio_idc = bits.u(8, "aspect_ratio_idc")
-    if aspect_ratio_idc != EXTENDED_SAR:
-        return aspect_ratio_idc, 0, 0
-    return aspect_ratio_idc, bits.u(16, "sar_width"), bits.u(16, "sar_height")
-
-
-def _read_video_signal_type(bits: BitReader) -> bool:
-    if not bits.flag("video_signal_type_present_flag"):
-        return False
-    bits.skip(3, "video_format")
-    full_range = bits.flag("video_full_range_flag")
-    if bits.flag("colour_description_present_flag"):
-        bits.skip(24, "colour_primaries, transfer_characteristics, matrix_coeffs")
-    return full_range
 
 
 def read_window(bits: BitReader) -> tuple[int, int, int, int]:

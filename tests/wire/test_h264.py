@@ -77,8 +77,8 @@ class EncoderTests(SynchronousTestCase):
         """Sample aspect ratio and range behind overscan, colours and chroma location."""
         vui = h264.parse_sps(sets_of("vui_all_640x480")[0]).vui
         assert vui is not None
-        self.assertEqual(vui.sample_aspect_ratio, (255, 21, 20))
-        self.assertTrue(vui.full_range)
+        self.assertEqual(vui.display.sample_aspect_ratio, (255, 21, 20))
+        self.assertTrue(vui.display.full_range)
         self.assertFalse(vui.fixed_frame_rate)
 
     def test_record(self) -> None:

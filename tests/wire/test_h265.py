@@ -88,8 +88,8 @@ class EncoderTests(SynchronousTestCase):
         vui = h265.parse_sps(sets_of("scaling_lists_vui_640x480")[1]).vui
         assert vui is not None
         self.assertEqual(vui.display_window, (2, 2, 2, 2))
-        self.assertEqual(vui.sample_aspect_ratio, (3, 0, 0))
-        self.assertTrue(vui.full_range)
+        self.assertEqual(vui.display.sample_aspect_ratio, (3, 0, 0))
+        self.assertTrue(vui.display.full_range)
 
     def test_record(self) -> None:
         """The hvcC is the one ffmpeg writes, byte for byte.
