@@ -20,6 +20,7 @@ from axis_nvr.storage.check import Finding, check_disk
 from axis_nvr.storage.files import Files
 from axis_nvr.storage.index import BlockRow, Index, RecordingRow
 from axis_nvr.storage.layout import INDEX_NAME, utc_text
+from axis_nvr.words import size_words
 
 #: All well.
 EXIT_OK = 0
@@ -54,14 +55,6 @@ def _duration(start_us: int | None, stop_us: int | None) -> str:
         return "-"
     minutes, seconds = divmod(max(0, stop_us - start_us) // 1_000_000, 60)
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
-
-
-def _size(size_bytes: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if size_bytes < 1000:
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1000
-    return f"{size_bytes:.1f} TB"
 
 
 def _printable(text: str) -> str:
@@ -170,7 +163,7 @@ def _list_recordings(arguments: argparse.Namespace) -> int:
                 _time(row.start_us),
                 _duration(row.start_us, row.stop_us) if row.stop_us is not None else "recording",
                 str(len(blocks)),
-                _size(sum(block.size_bytes for block in blocks)),
+                size_words(sum(block.size_bytes for block in blocks)),
                 row.event,
                 row.device,
             )
@@ -196,9 +189,17 @@ def _show_recording(arguments: argparse.Namespace) -> int:
         return EXIT_OK
     for name, value in told.items():
         if value not in (None, ""):
-            text = _size(value) if name == "size" else _printable(str(value))
+            text = size_words(value) if name == "size" else _printable(str(value))
             print(f"{name + ':':15} {text}")
     print()
+    _print_blocks(blocks)
+    if gaps:
+        print()
+        _print_gaps(gaps)
+    return EXIT_OK
+
+
+def _print_blocks(blocks: Iterable[BlockRow]) -> None:
     _print_table(
         ("BLOCK", "START", "DURATION", "SIZE", "STATUS"),
         (
@@ -206,28 +207,22 @@ def _show_recording(arguments: argparse.Namespace) -> int:
                 block.block_id,
                 _time(block.start_us),
                 _duration(block.start_us, block.stop_us),
-                _size(block.size_bytes),
+                size_words(block.size_bytes),
                 _status(block),
             )
             for block in blocks
         ),
     )
-    if gaps:
-        print()
-        _print_table(
-            ("GAP", "UNTIL", "REASON", "LOST", "DETAIL"),
-            (
-                (
-                    _time(gap.start_us),
-                    _time(gap.end_us),
-                    gap.reason,
-                    str(gap.lost_packets),
-                    gap.detail,
-                )
-                for gap in gaps
-            ),
-        )
-    return EXIT_OK
+
+
+def _print_gaps(gaps: Iterable[Gap]) -> None:
+    _print_table(
+        ("GAP", "UNTIL", "REASON", "LOST", "DETAIL"),
+        (
+            (_time(gap.start_us), _time(gap.end_us), gap.reason, str(gap.lost_packets), gap.detail)
+            for gap in gaps
+        ),
+    )
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "axis_nvr"
 #: From the ground up: a module imports only from its own layer and those before it.
 LAYERS = [
     "errors",
+    "words",
     "config",
     "wire",
     "media",

@@ -17,6 +17,7 @@ from axis_nvr.services.status import (
     StreamReport,
 )
 from axis_nvr.services.stream_status import StreamState, TrackStatus
+from axis_nvr.words import count_words, duration_words, size_words
 
 #: How often a browser asks again, in seconds.
 REFRESH_SECONDS = 2
@@ -110,7 +111,7 @@ def find_problems(report: RecorderReport) -> Iterable[str]:
         if disk.error:
             yield f"Disk {disk.disk}: {disk.error}"
         elif disk.total_bytes and disk.free_bytes < LITTLE_SPACE * disk.total_bytes:
-            yield f"Disk {disk.disk}: {_size(disk.free_bytes)} left"
+            yield f"Disk {disk.disk}: {size_words(disk.free_bytes)} left"
 
 
 def _header(report: RecorderReport) -> str:
@@ -118,7 +119,7 @@ def _header(report: RecorderReport) -> str:
     return (
         f'<header><h1>axis_nvr</h1><span class="dim">version {escape(report.version)}, serial '
         f'{escape(report.serial)}</span><span class="dim">{now:%Y-%m-%d %H:%M:%S} UTC, up '
-        f"{_duration(report.uptime_seconds)}</span></header>"
+        f"{duration_words(report.uptime_seconds)}</span></header>"
     )
 
 
@@ -132,8 +133,8 @@ def _verdict(report: RecorderReport, problems: list[str]) -> str:
     if running == len(report.recordings) and playing == len(report.streams):
         if not running:
             return '<div class="verdict off">Nothing to record is configured</div>'
-        return f'<div class="verdict good">Recording: {_count(running, "recording")} of ' + (
-            f"{_count(playing, 'stream')}</div>"
+        return f'<div class="verdict good">Recording: {count_words(running, "recording")} of ' + (
+            f"{count_words(playing, 'stream')}</div>"
         )
     return '<div class="verdict busy">Starting</div>'
 
@@ -194,7 +195,7 @@ def _track(track: TrackStatus) -> str:
     if track.width:
         words.append(f"{track.width}×{track.height}")
     if track.sample_rate:
-        words.append(f"{track.sample_rate / 1000:g} kHz, {_count(track.channels, 'channel')}")
+        words.append(f"{track.sample_rate / 1000:g} kHz, {count_words(track.channels, 'channel')}")
     return escape(" ".join(words))
 
 
@@ -214,7 +215,7 @@ def _recording_row(report: RecordingReport) -> str:
         f"{_dim(job.recording_id)}</td>"
         f"<td>{_state(state, 'bad' if job.is_dropping else '')}{_dim(error)}</td>"
         f"<td>{escape(report.disk)}</td>"
-        f'<td class="n">{_size(job.counts.written_bytes)}</td>'
+        f'<td class="n">{size_words(job.counts.written_bytes)}</td>'
         f'<td class="n">{job.counts.written_gops:,}</td><td class="n">{job.counts.gaps}</td>'
         f'<td class="n">{job.counts.dropped_gops}</td></tr>'
     )
@@ -229,7 +230,7 @@ def _disk_row(disk: DiskReport) -> str:
     space = "unknown"
     if disk.total_bytes:
         used = 100 * (1 - disk.free_bytes / disk.total_bytes)
-        space = f"{_size(disk.free_bytes)} of {_size(disk.total_bytes)} free" + (
+        space = f"{size_words(disk.free_bytes)} of {size_words(disk.total_bytes)} free" + (
             f'<span class="bar"><i style="width:{used:.0f}%"></i></span>'
         )
     return (
@@ -247,10 +248,12 @@ def _memory(report: RecorderReport) -> str:
     open_bytes = sum(stream.buffer.open_bytes for stream in report.streams)
     return (
         '<h2>Memory</h2><div class="table"><table><tbody><tr><td>Pre-buffers'
-        f'<span class="dim">{_size(report.buffered_bytes)} of at most '
-        f"{_size(report.buffer_limit_bytes)}</span></td><td>Groups that grow"
-        f'<span class="dim">{_size(open_bytes)}</span></td><td>Dropped from pre-buffers at a '
-        f'limit<span class="dim">{_count(dropped, "group")}</span></td></tr></tbody></table></div>'
+        f'<span class="dim">{size_words(report.buffered_bytes)} of at most '
+        f"{size_words(report.buffer_limit_bytes)}</span></td><td>Groups that grow"
+        f'<span class="dim">{size_words(open_bytes)}</span></td>'
+        "<td>Dropped from pre-buffers at a limit"
+        f'<span class="dim">{count_words(dropped, "group")}</span></td>'
+        "</tr></tbody></table></div>"
     )
 
 
@@ -261,24 +264,3 @@ def _state(words: str, colour: str = "") -> str:
 
 def _dim(words: str) -> str:
     return f'<span class="dim">{escape(words)}</span>' if words else ""
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _size(size_bytes: float) -> str:
-    """Write a size in the unit that suits it, as disks are sold: powers of 1000."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size_bytes < 1000:
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1000
-    return f"{size_bytes:.1f} TB"
-
-
-def _duration(seconds: float) -> str:
-    whole = int(seconds)
-    days, hours, minutes = whole // 86_400, whole // 3600 % 24, whole // 60 % 60
-    if days:
-        return f"{_count(days, 'day')} {hours} h"
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s"
