@@ -10,7 +10,7 @@ The server knows requests, sessions and transports; a presentation knows media. 
     PAUSE                   pause()
     TEARDOWN, silence, end of the connection                ─► stop()
 
-Whatever says no raises `axis_nvr.session.server_sessions.RequestRefused`. Where the
+Whatever says no raises `axis_nvr.session.server.sessions.RequestRefused`. Where the
 type says so, a method may return a Deferred.
 """
 
@@ -20,8 +20,8 @@ from typing import Protocol as Interface
 
 from twisted.internet.defer import Deferred
 
-from axis_nvr.session.presentation_url import PresentationUrl
-from axis_nvr.session.rtsp_server import Asked
+from axis_nvr.session.server.dialogue import Asked
+from axis_nvr.session.server.presentation_url import PresentationUrl
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from twisted.internet.error import CannotListenError, MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 
 from axis_nvr.session.rtp_sender import RTP_HEADER_BYTES
-from axis_nvr.session.server_sessions import RequestRefused
+from axis_nvr.session.server.sessions import RequestRefused
 
 #: Bytes of an RTP packet where the client asks for nothing else: fits an Ethernet frame.
 DEFAULT_PACKET_BYTES = 1400

@@ -19,8 +19,8 @@ from axis_nvr.protocols.rtp_delivery import (
     UdpDelivery,
     UdpPorts,
 )
-from axis_nvr.session.rtsp_server import Asked
-from axis_nvr.session.server_sessions import RequestRefused, ServerSession, SessionTable
+from axis_nvr.session.server.dialogue import Asked
+from axis_nvr.session.server.sessions import RequestRefused, ServerSession, SessionTable
 from axis_nvr.wire.rtsp_headers import RtpInfo, Transport, build_rtp_info, build_transport
 
 #: Tracks of one session.

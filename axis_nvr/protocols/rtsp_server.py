@@ -23,8 +23,7 @@ from axis_nvr.errors import WireError
 from axis_nvr.protocols.presentation import IPresentations
 from axis_nvr.protocols.rtp_delivery import InterleavedDelivery, MulticastGroup, UdpPorts
 from axis_nvr.protocols.rtsp_requests import ClientSession, RequestAnswerer
-from axis_nvr.session.request_reader import InterleavedFrame
-from axis_nvr.session.rtsp_server import (
+from axis_nvr.session.server.dialogue import (
     IDLE_TIMEOUT_SECONDS,
     Asked,
     Guard,
@@ -32,13 +31,14 @@ from axis_nvr.session.rtsp_server import (
     SessionClosed,
     open_guard,
 )
-from axis_nvr.session.server_sessions import (
+from axis_nvr.session.server.request_reader import InterleavedFrame
+from axis_nvr.session.server.sessions import (
     MAX_SESSIONS,
     SESSION_ID_CHARACTERS,
     RequestRefused,
     SessionTable,
 )
-from axis_nvr.session.tunnel_server import (
+from axis_nvr.session.server.tunnel import (
     Base64Stream,
     TunnelOpened,
     TunnelOpening,

@@ -238,7 +238,7 @@ def verify(
     """Check a Digest answer, with ``qop`` or without (RFC 2069), in constant time.
 
     This proves only that who wrote the answer knows the password: realm, nonce and ``uri`` are
-    for the caller to check, as `axis_nvr.session.challenger.Challenger` does.
+    for the caller to check, as `axis_nvr.session.server.challenger.Challenger` does.
 
     :param secret: as `secret_hash` gives it, for this algorithm.
     :param algorithm: the one that was asked for; an answer with another one is refused.

@@ -29,11 +29,11 @@ from twisted.web.server import Site
 from axis_nvr.errors import ConfigError
 from axis_nvr.protocols.rtp_delivery import MulticastGroup
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
-from axis_nvr.session.challenger import Challenger
 from axis_nvr.session.digest import Credentials
-from axis_nvr.session.rtsp_server import open_guard
-from axis_nvr.session.server_guard import DigestGuard, single_user
-from axis_nvr.session.server_sessions import RequestRefused
+from axis_nvr.session.server.challenger import Challenger
+from axis_nvr.session.server.dialogue import open_guard
+from axis_nvr.session.server.guard import DigestGuard, single_user
+from axis_nvr.session.server.sessions import RequestRefused
 from axis_nvr.simulator.control import ControlSurface
 from axis_nvr.simulator.events import EventBoard
 from axis_nvr.simulator.faults import ActiveFault, FaultBoard

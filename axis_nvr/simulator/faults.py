@@ -13,7 +13,7 @@ from random import Random
 from typing import TypeAlias
 
 from axis_nvr.errors import NvrError
-from axis_nvr.session.server_sessions import RequestRefused
+from axis_nvr.session.server.sessions import RequestRefused
 from axis_nvr.simulator.bitstream import RESOLUTIONS
 from axis_nvr.wire.rtsp import Request
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from axis_nvr.protocols.presentation import IDelivery, IPresentation, PlayAnswer, TrackStart
-from axis_nvr.session.presentation_url import PresentationUrl
-from axis_nvr.session.rtsp_server import Asked
-from axis_nvr.session.server_description import describe
-from axis_nvr.session.server_sessions import RequestRefused
+from axis_nvr.session.server.description import describe
+from axis_nvr.session.server.dialogue import Asked
+from axis_nvr.session.server.presentation_url import PresentationUrl
+from axis_nvr.session.server.sessions import RequestRefused
 from axis_nvr.simulator.fault_path import FaultPath
 from axis_nvr.simulator.stream_request import read_arguments
 from axis_nvr.simulator.tracks import Camera, Track, VideoTrack, make_tracks

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from axis_nvr.media.units import Codec
-from axis_nvr.session.server_sessions import RequestRefused
+from axis_nvr.session.server.sessions import RequestRefused
 from axis_nvr.simulator.bitstream import RESOLUTIONS, VIDEO_CODECS, video_bitstream
 
 #: Pictures a second where ``fps`` is absent or 0: what the sensor gives.

@@ -13,10 +13,16 @@ from fractions import Fraction
 from random import Random
 
 from axis_nvr.media.units import Codec
-from axis_nvr.session import server_description
 from axis_nvr.session.packetizers import metadata
 from axis_nvr.session.rtp_sender import RtpSender
-from axis_nvr.session.server_description import OfferedTrack
+from axis_nvr.session.server.description import (
+    OfferedTrack,
+    aac_track,
+    h264_track,
+    h265_track,
+    metadata_track,
+    pcmu_track,
+)
 from axis_nvr.simulator import bitstream, events
 from axis_nvr.simulator.bitstream import VideoBitstream, video_bitstream
 from axis_nvr.simulator.events import EventBoard, EventState
@@ -204,11 +210,7 @@ class VideoTrack(Track):
         self._rate = Fraction(request.fps)
         self._stream = video_bitstream(request.video, request.width, request.height)
         self._stream = self._asked = self._stream.at_rate(self._rate)
-        describe = (
-            server_description.h264_track
-            if request.video is Codec.H264
-            else server_description.h265_track
-        )
+        describe = h264_track if request.video is Codec.H264 else h265_track
         super().__init__(camera, describe(self._stream.parameter_sets, self._rate), "video")
         self._picture = 0
         self._odd = False
@@ -259,9 +261,7 @@ class AacTrack(Track):
     """The bundled sound as AAC."""
 
     def __init__(self, camera: Camera) -> None:
-        offered = server_description.aac_track(
-            bitstream.AAC_CONFIG, bitstream.AAC_SAMPLE_RATE, channels=1
-        )
+        offered = aac_track(bitstream.AAC_CONFIG, bitstream.AAC_SAMPLE_RATE, channels=1)
         super().__init__(camera, offered, "audio")
         self._place = 0
 
@@ -279,7 +279,7 @@ class G711Track(Track):
     """The bundled sound as G.711 µ-law."""
 
     def __init__(self, camera: Camera) -> None:
-        super().__init__(camera, server_description.pcmu_track(), "audio")
+        super().__init__(camera, pcmu_track(), "audio")
         self._place = 0
 
     def _period(self) -> Fraction:
@@ -300,7 +300,7 @@ class MetadataTrack(Track):
     """
 
     def __init__(self, camera: Camera, event_filter: str) -> None:
-        super().__init__(camera, server_description.metadata_track(), "metadata")
+        super().__init__(camera, metadata_track(), "metadata")
         self._filter = event_filter
         self._waiting: deque[bytes] = deque(maxlen=MAX_WAITING_DOCUMENTS)
 

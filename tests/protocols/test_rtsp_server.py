@@ -15,9 +15,9 @@ from axis_nvr.protocols import rtsp_server
 from axis_nvr.protocols.presentation import IDelivery, IPresentation, PlayAnswer, TrackStart
 from axis_nvr.protocols.rtp_delivery import UDP_PORTS, MulticastGroup, payload_limit
 from axis_nvr.protocols.rtsp_server import RtspServerFactory, RtspServerProtocol
-from axis_nvr.session.presentation_url import PresentationUrl
-from axis_nvr.session.rtsp_server import Asked
-from axis_nvr.session.server_sessions import RequestRefused
+from axis_nvr.session.server.dialogue import Asked
+from axis_nvr.session.server.presentation_url import PresentationUrl
+from axis_nvr.session.server.sessions import RequestRefused
 from axis_nvr.wire.rtsp import Headers, Request, Response, encode, read_message
 from axis_nvr.wire.rtsp_headers import parse_transports
 from tests.simulator.client import MemoryTransport

@@ -5,8 +5,15 @@ from fractions import Fraction
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.media.units import Codec
-from axis_nvr.session import server_description
-from axis_nvr.session.presentation_url import parse_url
+from axis_nvr.session.server.description import (
+    aac_track,
+    describe,
+    h264_track,
+    h265_track,
+    metadata_track,
+    pcmu_track,
+)
+from axis_nvr.session.server.presentation_url import parse_url
 from axis_nvr.wire.sdp import parse_session
 
 URL = "rtsp://10.0.0.2:554/axis-media/media.amp?audio=1&event=on"
@@ -56,25 +63,21 @@ class DescriptionTests(SynchronousTestCase):
     def test_word_for_word(self) -> None:
         """Session lines, order of tracks and of attributes are those of an Axis device."""
         tracks = [
-            server_description.h264_track([b"\x67\x64\x00\x28", b"\x68\xee"], Fraction(30)),
-            server_description.aac_track(b"\x14\x08", 16000, 1),
-            server_description.metadata_track(),
+            h264_track([b"\x67\x64\x00\x28", b"\x68\xee"], Fraction(30)),
+            aac_track(b"\x14\x08", 16000, 1),
+            metadata_track(),
         ]
-        text = server_description.describe(
-            tracks, parse_url(URL), number=1234, address="10.0.0.2"
-        ).decode()
+        text = describe(tracks, parse_url(URL), number=1234, address="10.0.0.2").decode()
         self.assertEqual(text, EXPECTED.replace("\n", "\r\n"))
 
     def test_h265_and_g711(self) -> None:
         """H.265 names each kind of parameter set, G.711 has its static payload type."""
-        video = server_description.h265_track(
-            [b"\x40\x01v", b"\x42\x01s", b"\x44\x01p"], Fraction(25, 2)
-        )
+        video = h265_track([b"\x40\x01v", b"\x42\x01s", b"\x44\x01p"], Fraction(25, 2))
         self.assertEqual(video.fmtp, "sprop-vps=QAF2;sprop-sps=QgFz;sprop-pps=RAFw")
         self.assertIn(("framerate", "12.500000"), video.attributes)
-        sound = server_description.pcmu_track()
+        sound = pcmu_track()
         self.assertEqual((video.clock_rate, sound.clock_rate), (90000, 8000))
-        text = server_description.describe([sound], parse_url(URL), number=1, address="::1")
+        text = describe([sound], parse_url(URL), number=1, address="::1")
         (media,) = parse_session(text).media
         self.assertEqual((media.payload_types, media.rtpmap and media.rtpmap[0]), ((0,), "PCMU"))
         self.assertEqual(Codec.PCMU, (media.rtpmap or [""])[0].lower())

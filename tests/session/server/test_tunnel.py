@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import WireError
-from axis_nvr.session.server_sessions import RequestRefused
-from axis_nvr.session.tunnel import Step, TunnelClient
-from axis_nvr.session.tunnel_server import (
+from axis_nvr.session.server.sessions import RequestRefused
+from axis_nvr.session.server.tunnel import (
     Base64Stream,
     TunnelOpened,
     TunnelOpening,
@@ -18,6 +17,7 @@ from axis_nvr.session.tunnel_server import (
     begins_with_http,
     refusal,
 )
+from axis_nvr.session.tunnel import Step, TunnelClient
 from axis_nvr.wire.rtsp import MAX_HEAD_BYTES, Request
 
 

@@ -2,7 +2,6 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from axis_nvr.session.challenger import Challenger, Verdict, uri_matches
 from axis_nvr.session.digest import (
     Authenticator,
     Credentials,
@@ -10,6 +9,7 @@ from axis_nvr.session.digest import (
     secret_hash,
     verify,
 )
+from axis_nvr.session.server.challenger import Challenger, Verdict, uri_matches
 from axis_nvr.wire.authentication import (
     Authorization,
     build_digest_authorization,

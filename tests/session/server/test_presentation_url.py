@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import WireError
-from axis_nvr.session.presentation_url import MAX_URL_ARGUMENTS, parse_url
+from axis_nvr.session.server.presentation_url import MAX_URL_ARGUMENTS, parse_url
 
 URL = "rtsp://10.0.0.2:554/axis-media/media.amp"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from axis_nvr.errors import NvrError
-from axis_nvr.session.presentation_url import PresentationUrl
+from axis_nvr.session.server.presentation_url import PresentationUrl
 from axis_nvr.wire.rtsp_headers import Transport
 
 #: Seconds a session outlives the last sign of its client (``Network.RTSP.Timeout``).

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from axis_nvr.errors import WireError
-from axis_nvr.session.presentation_url import PresentationUrl, parse_url
-from axis_nvr.session.request_reader import InterleavedFrame, RequestReader
-from axis_nvr.session.server_sessions import (
+from axis_nvr.session.server.presentation_url import PresentationUrl, parse_url
+from axis_nvr.session.server.request_reader import InterleavedFrame, RequestReader
+from axis_nvr.session.server.sessions import (
     INIT,
     TRANSITIONS,
     RequestRefused,
@@ -91,7 +91,7 @@ class SessionClosed:
 
 Event: TypeAlias = Asked | SessionClosed | InterleavedFrame
 
-#: Decides who may pass, see `axis_nvr.session.server_guard`: called with each request but OPTIONS.
+#: Decides who may pass, see `axis_nvr.session.server.guard`: called with each request but OPTIONS.
 Guard: TypeAlias = Callable[[Request, ServerSession | None, float], None]
 
 

@@ -12,9 +12,9 @@ Source: RFC 2069 §2.1; RFC 2326 §D.
 
 from collections.abc import Callable
 
-from axis_nvr.session.challenger import Challenger, Verdict
 from axis_nvr.session.digest import Credentials, secret_hash
-from axis_nvr.session.server_sessions import RequestRefused, ServerSession
+from axis_nvr.session.server.challenger import Challenger, Verdict
+from axis_nvr.session.server.sessions import RequestRefused, ServerSession
 from axis_nvr.wire.rtsp import Request
 
 

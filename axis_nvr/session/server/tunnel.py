@@ -1,4 +1,4 @@
-"""RTSP through HTTP, the server's side; the client's and the drawing are in `tunnel`.
+"""RTSP through HTTP, the server's side; `axis_nvr.session.tunnel` has the client's, and the drawing.
 
 Both connections begin with an HTTP request that names the same cookie. The one that asks with GET
 carries all that goes down; what comes up the one with POST is base64 without an end, in pieces
@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from axis_nvr.errors import WireError
-from axis_nvr.session.rtsp_server import SERVER_NAME
-from axis_nvr.session.server_sessions import RequestRefused
+from axis_nvr.session.server.dialogue import SERVER_NAME
+from axis_nvr.session.server.sessions import RequestRefused
 from axis_nvr.wire.rtsp import Headers, Request, Response, encode, find_head_end, parse_head
 
 #: Characters of a cookie.

@@ -7,16 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from axis_nvr.session.challenger import Challenger
 from axis_nvr.session.digest import Authenticator, Credentials
-from axis_nvr.session.request_reader import (
+from axis_nvr.session.server.challenger import Challenger
+from axis_nvr.session.server.dialogue import IDLE_TIMEOUT_SECONDS, Asked, RtspServer, SessionClosed
+from axis_nvr.session.server.guard import DigestGuard, single_user
+from axis_nvr.session.server.request_reader import (
     MAX_REQUEST_BODY_BYTES,
     MAX_WAITING_BYTES,
     InterleavedFrame,
 )
-from axis_nvr.session.rtsp_server import IDLE_TIMEOUT_SECONDS, Asked, RtspServer, SessionClosed
-from axis_nvr.session.server_guard import DigestGuard, single_user
-from axis_nvr.session.server_sessions import PLAYING, READY, RequestRefused, SessionTable
+from axis_nvr.session.server.sessions import PLAYING, READY, RequestRefused, SessionTable
 from axis_nvr.wire.rtsp import MAX_HEAD_BYTES, Headers, Request, Response, encode, read_message
 from axis_nvr.wire.rtsp_headers import Transport
 

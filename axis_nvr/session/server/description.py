@@ -29,7 +29,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from axis_nvr.session.presentation_url import PresentationUrl
+from axis_nvr.session.server.presentation_url import PresentationUrl
 from axis_nvr.wire import nal
 from axis_nvr.wire.sdp import Attribute, MediaDescription, Origin, SessionDescription, build_session
 

@@ -1,0 +1,1 @@
+"""The server's side of RTSP: requests in, answers out, sessions between."""
