@@ -1,4 +1,4 @@
-"""RTSP through HTTP, the server's side; `axis_nvr.session.tunnel` has the client's, and the drawing.
+"""RTSP through HTTP, the server's side; `axis_nvr.session.tunnel` has the client's and the drawing.
 
 Both connections begin with an HTTP request that names the same cookie. The one that asks with GET
 carries all that goes down; what comes up the one with POST is base64 without an end, in pieces
