@@ -9,7 +9,7 @@ client is silent for a minute, and may be told more from any connection.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -36,6 +36,7 @@ from axis_nvr.session.server.sessions import (
     MAX_SESSIONS,
     SESSION_ID_CHARACTERS,
     RequestRefused,
+    ServerSession,
     SessionTable,
 )
 from axis_nvr.session.server.tunnel import (
@@ -363,11 +364,9 @@ class RtspServerFactory(ServerFactory):
         self._connections.pop(connection, None)
         if self._tunnels.get(connection.cookie) is connection:
             del self._tunnels[connection.cookie]
-        for session in self.sessions:
-            client = session.application
-            if isinstance(client, ClientSession) and client.connection is connection:
-                self.sessions.remove(session)
-                self.answerer.end(session)
+        for session, _ in self._carried_by(connection):
+            self.sessions.remove(session)
+            self.answerer.end(session)
         if not self._connections and not len(self.sessions):
             self._stop_timer()
 
@@ -391,23 +390,27 @@ class RtspServerFactory(ServerFactory):
 
     def writable(self, connection: RtspServerProtocol) -> None:
         """Let the presentations go on that a slow client held up."""
-        for session in self.sessions:
-            client = session.application
-            if isinstance(client, ClientSession) and client.connection is connection:
-                client.presentation.writable()
+        for _, client in self._carried_by(connection):
+            client.presentation.writable()
 
     def frame_received(self, connection: RtspServerProtocol, frame: InterleavedFrame) -> None:
         """Take a frame of a client's: a sign of life, and mostly a receiver report."""
-        for session in self.sessions:
-            client = session.application
-            if not isinstance(client, ClientSession) or client.connection is not connection:
-                continue
+        for session, client in self._carried_by(connection):
             session.last_seen = self.clock.seconds()
             for track, delivery in client.deliveries.items():
                 if isinstance(delivery, InterleavedDelivery) and (
                     delivery.channels[1] == frame.channel
                 ):
                     client.presentation.receiver_report(track, frame.payload)
+
+    def _carried_by(
+        self, connection: RtspServerProtocol
+    ) -> Iterator[tuple[ServerSession, ClientSession]]:
+        """Find the sessions whose packets travel in a connection."""
+        for session in self.sessions:
+            client = session.application
+            if isinstance(client, ClientSession) and client.connection is connection:
+                yield session, client
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
