@@ -86,6 +86,7 @@ class DiskKeeper:
             free_bytes=status.free_bytes,
             total_bytes=status.total_bytes,
             queued=status.queued_gops,
+            queued_bytes=status.queued_bytes,
             error=error,
         )
 

@@ -41,7 +41,8 @@ class JobStatus:
     :ivar state: ``idle``, ``opening``, ``recording``, ``waiting`` or ``closing``.
     :ivar recording_id: its name on the disk; empty if there is none now.
     :ivar is_dropping: pictures are being lost now.
-    :ivar under_way_gops: groups handed to the disk and not acknowledged.
+    :ivar under_way_gops: groups handed to the disk and not acknowledged; memory holds them until
+        then, `under_way_bytes` in all.
     :ivar last_error: what the disk said last; empty: nothing went wrong.
     :ivar failures: how often a recording could not be begun, or not gone on with.
     """
@@ -52,6 +53,7 @@ class JobStatus:
     counts: FeedCounts
     is_dropping: bool
     under_way_gops: int
+    under_way_bytes: int
     last_error: str
     failures: int
 
@@ -147,6 +149,7 @@ class RecordingJob:
             counts=self._feed.counts,
             is_dropping=self._feed.is_dropping,
             under_way_gops=self._feed.under_way,
+            under_way_bytes=self._feed.under_way_bytes,
             last_error=self._last_error,
             failures=self._failures,
         )

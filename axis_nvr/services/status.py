@@ -50,7 +50,7 @@ class DiskReport:
 
     :param state: in one word.
     :param free_bytes: what its file system has left; 0 if unknown, and so `total_bytes`.
-    :param queued: writes that wait for it.
+    :param queued: groups that wait for it or are being written, `queued_bytes` in all.
     :param error: what is wrong, in words; empty: nothing.
     """
 
@@ -60,6 +60,7 @@ class DiskReport:
     free_bytes: int = 0
     total_bytes: int = 0
     queued: int = 0
+    queued_bytes: int = 0
     error: str = ""
 
 

@@ -246,11 +246,13 @@ def _memory(report: RecorderReport) -> str:
         stream.buffer.dropped_at_stream_limit for stream in report.streams
     )
     open_bytes = sum(stream.buffer.open_bytes for stream in report.streams)
+    queued_bytes = sum(disk.queued_bytes for disk in report.disks)
     return (
         '<h2>Memory</h2><div class="table"><table><tbody><tr><td>Pre-buffers'
         f'<span class="dim">{size_words(report.buffered_bytes)} of at most '
         f"{size_words(report.buffer_limit_bytes)}</span></td><td>Groups that grow"
-        f'<span class="dim">{size_words(open_bytes)}</span></td>'
+        f'<span class="dim">{size_words(open_bytes)}</span></td><td>On their way to the disks'
+        f'<span class="dim">{size_words(queued_bytes)}</span></td>'
         "<td>Dropped from pre-buffers at a limit"
         f'<span class="dim">{count_words(dropped, "group")}</span></td>'
         "</tr></tbody></table></div>"

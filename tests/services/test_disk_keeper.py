@@ -39,7 +39,7 @@ class FakeDisk:
         return succeed(f"recording {len(self.opened)}")
 
     def status(self) -> DiskStatus:
-        return DiskStatus("HDD_DISK", self.state, 100, 40, 0, 3, 0, 0, 0, 0, 0, self.error)
+        return DiskStatus("HDD_DISK", self.state, 100, 40, 0, 3, 700, 0, 0, 0, 0, self.error)
 
 
 class KeeperTests(SynchronousTestCase):
@@ -66,7 +66,8 @@ class KeeperTests(SynchronousTestCase):
         later = self.successResultOf(self.keeper.open_recording(DETAILS))
         self.assertEqual(later, "recording 2")
         report = self.keeper.report
-        self.assertEqual((report.state, report.error, report.queued), ("ok", "", 3))
+        self.assertEqual((report.state, report.error), ("ok", ""))
+        self.assertEqual((report.queued, report.queued_bytes), (3, 700))
         self.assertEqual((report.free_bytes, report.total_bytes), (40, 100))
 
     def test_a_disk_that_cannot_be_used_is_tried_again(self) -> None:

@@ -94,13 +94,15 @@ class JobTests(SynchronousTestCase):
         recording = self.started()
         self.push(2)
         self.assertEqual(recording.seconds, [0, 1])
-        self.assertEqual(self.job.status.under_way_gops, 2)
+        status = self.job.status
+        self.assertEqual((status.under_way_gops, status.under_way_bytes), (2, 200))
         recording.acknowledge(2)
         status = self.job.status
         self.assertEqual((status.state, status.recording_id), ("recording", "one"))
         self.assertEqual((status.counts.written_gops, status.counts.written_bytes), (2, 200))
         self.assertEqual(status.counts.last_end_us, START_US + 2_000_000)
-        self.assertEqual((status.under_way_gops, self.allowance.used_bytes), (0, 0))
+        self.assertEqual((status.under_way_gops, status.under_way_bytes), (0, 0))
+        self.assertEqual(self.allowance.used_bytes, 0)
 
     def test_gaps_of_groups_are_counted(self) -> None:
         """Packets lost within a group count as a gap of the recording once it is durable."""

@@ -63,6 +63,7 @@ JOB = JobStatus(
     FeedCounts(5_120, 3_456_000_000, NOW_US, 0, 2),
     False,
     1,
+    500_000,
     "",
     0,
 )
@@ -77,7 +78,11 @@ WELL = RecorderReport(
         RecordingReport("HDD_DISK", "device=front&videocodec=h264&fps=25", JOB),
         RecordingReport("HDD_DISK", "device=yard", replace(JOB, name="yard")),
     ),
-    (DiskReport("HDD_DISK", "/srv/nvr/HDD_DISK", "ok", 1_230_000_000_000, 4_000_000_000_000, 1),),
+    (
+        DiskReport(
+            "HDD_DISK", "/srv/nvr/HDD_DISK", "ok", 1_230_000_000_000, 4_000_000_000_000, 1, 500_000
+        ),
+    ),
     4_000_000,
     536_870_912,
     0,
@@ -118,7 +123,7 @@ ILL = replace(
         RecordingReport("HDD_DISK", "device=yard", replace(JOB, name="yard", is_dropping=True)),
     ),
     disks=(
-        DiskReport("HDD_DISK", _EVIL, "failed", 1, 2, 3, error="no space left on device"),
+        DiskReport("HDD_DISK", _EVIL, "failed", 1, 2, 3, 4, error="no space left on device"),
         DiskReport("SECOND", "/mnt/second", "ok", 40_000_000_000, 4_000_000_000_000),
     ),
 )
