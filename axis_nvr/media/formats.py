@@ -15,11 +15,11 @@ from functools import lru_cache
 from axis_nvr.errors import WireError
 from axis_nvr.media.units import Codec, VideoFormat
 from axis_nvr.wire import nal
-from axis_nvr.wire.avcc import build_avcc, parse_avcc
+from axis_nvr.wire.avcc import build_avcc
 from axis_nvr.wire.h264 import parse_sps as parse_h264_sps
 from axis_nvr.wire.h265 import H265Sps, parse_vps
 from axis_nvr.wire.h265 import parse_sps as parse_h265_sps
-from axis_nvr.wire.hvcc import build_hvcc, parse_hvcc
+from axis_nvr.wire.hvcc import build_hvcc
 
 #: Formats of each codec that are remembered.
 FORMAT_CACHE_SIZE = 64
@@ -48,15 +48,6 @@ def _h264_format(sps: tuple[bytes, ...], pps: tuple[bytes, ...]) -> VideoFormat:
     return VideoFormat(
         Codec.H264, record, first.width, first.height, first.frame_rate, (*sps, *pps)
     )
-
-
-def h264_format_from_avcc(record: bytes) -> VideoFormat:
-    """Make the format of an H.264 track from a file's ``avcC``.
-
-    :raises WireError: the record or its SPS cannot be read, or holds none.
-    """
-    parsed = parse_avcc(record)
-    return h264_format(parsed.sps, parsed.pps)
 
 
 def h265_format(vps: Sequence[bytes], sps: Sequence[bytes], pps: Sequence[bytes]) -> VideoFormat:
@@ -95,15 +86,6 @@ def _h265_frame_rate(sps: H265Sps, vps: tuple[bytes, ...]) -> Fraction | None:
         return parse_vps(vps[0]).frame_rate
     except WireError:
         return None
-
-
-def h265_format_from_hvcc(record: bytes) -> VideoFormat:
-    """Make the format of an H.265 track from a file's ``hvcC``.
-
-    :raises WireError: the record or its SPS cannot be read, or holds none.
-    """
-    parsed = parse_hvcc(record)
-    return h265_format(parsed.vps, parsed.sps, parsed.pps)
 
 
 @lru_cache(maxsize=FORMAT_CACHE_SIZE)

@@ -9,6 +9,7 @@ All UDP clients of a server share one pair of ports; whose a receiver report is,
 
 import struct
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from typing import Protocol as Interface
@@ -120,21 +121,16 @@ class UdpPort(DatagramProtocol):
     def __init__(self, received: Callable[[bytes, tuple[str, int]], None]) -> None:
         self._received = received
         self.transport: Any = None
-        #: Datagrams that could not be sent.
-        self.unsent = 0
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         """Hand a datagram on."""
         self._received(datagram, (addr[0], addr[1]))
 
     def send(self, data: bytes, to: tuple[str, int]) -> None:
-        """Send a datagram; one that cannot be sent is counted and forgotten."""
-        if self.transport is None:
-            return
-        try:
-            self.transport.write(data, to)
-        except (OSError, MessageLengthError):
-            self.unsent += 1
+        """Send a datagram; one that cannot be sent is forgotten."""
+        if self.transport is not None:
+            with suppress(OSError, MessageLengthError):
+                self.transport.write(data, to)
 
 
 class UdpPorts:

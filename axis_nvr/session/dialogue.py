@@ -230,11 +230,6 @@ class Dialogue:
         self._play_range = play_range
         self._send_play(now)
 
-    def renew_stream(self, now: float) -> None:
-        """Ask an Axis camera for a key frame now; others may refuse, which changes nothing."""
-        headers = [("Content-Type", "text/parameters")]
-        self._send_optional("SET_PARAMETER", now, headers, b"Renew-Stream: yes\r\n")
-
     def successor(self) -> "Dialogue":
         """Make the dialogue that follows a redirect, over a new connection.
 

@@ -69,7 +69,7 @@ class Refused:
     """The camera said no; this dialogue is over.
 
     :param error: method, status and words for a person.
-    :param kind: what to do about it; `RefusalKind.permanent` tells whether to come back soon.
+    :param kind: what to do about it.
     """
 
     error: PeerRefused

@@ -41,21 +41,7 @@ class RefusalKind(StrEnum):
     REQUEST = "request"  # another 4xx
     SERVER = "server"  # another 5xx
 
-    @property
-    def permanent(self) -> bool:
-        """Whether only a person can help: asking again soon is of no use, and may lock us out."""
-        return self in _PERMANENT
 
-
-_PERMANENT = frozenset(
-    {
-        RefusalKind.WRONG_CREDENTIALS,
-        RefusalKind.NO_CREDENTIALS,
-        RefusalKind.UNKNOWN_AUTHENTICATION,
-        RefusalKind.FORBIDDEN,
-        RefusalKind.ENCRYPTION_REQUIRED,
-    }
-)
 _BY_STATUS = {
     401: RefusalKind.WRONG_CREDENTIALS,
     403: RefusalKind.FORBIDDEN,

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from axis_nvr.wire.ntp import ntp_from_utc_us
 from axis_nvr.wire.rtcp import (
     SenderReport,
-    build_bye,
     build_sender_report,
     build_source_description,
 )
@@ -89,7 +88,3 @@ class RtpSender:
             self.octet_count & 0xFFFFFFFF,
         )
         return build_sender_report(report) + build_source_description(self.ssrc, self.cname)
-
-    def bye(self, utc_us: int, ticks: int) -> bytes:
-        """Make the end of the stream: a report, then BYE in the same compound (§6.1, §6.6)."""
-        return self.report(utc_us, ticks) + build_bye([self.ssrc])

@@ -174,14 +174,12 @@ class ActiveFault:
 
     :ivar until: when it is over, in seconds of the reactor.
     :ivar remaining: how often it may still happen.
-    :ivar hits: how often it has happened.
     """
 
     name: str
     parameters: Mapping[str, Value]
     until: float = math.inf
     remaining: float = math.inf
-    hits: int = 0
 
     def number(self, name: str) -> float:
         """Return a parameter that is a number."""
@@ -255,7 +253,6 @@ class FaultBoard:
         if fault is None or self.random.random() >= float(fault.parameters.get("rate", 1.0)):
             return None
         fault.remaining -= 1
-        fault.hits += 1
         self.totals[name] = self.totals.get(name, 0) + 1
         return fault
 

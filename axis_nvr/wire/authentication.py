@@ -210,11 +210,6 @@ def build_digest_challenge(
     return "Digest " + _build_parameters(parameters, {"stale", "algorithm"})
 
 
-def build_basic_challenge(realm: str) -> str:
-    """Write a Basic challenge."""
-    return "Basic " + _build_parameters([("realm", realm)], set())
-
-
 def _build_parameters(parameters: Iterable[tuple[str, str]], bare: set[str]) -> str:
     """Write parameters, comma and space between them."""
     texts = []

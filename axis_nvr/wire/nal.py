@@ -17,7 +17,7 @@ does (V380, Amatek AR-N3222F), `split_annex_b` takes it apart.
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 
 from construct import BitsInteger, BitStruct, Const, Flag
@@ -159,11 +159,6 @@ def split_annex_b(data: bytes | bytearray | memoryview) -> list[bytes]:
     return [nal for piece in pieces if (nal := piece.rstrip(b"\0"))]
 
 
-def join_annex_b(nal_units: Iterable[bytes | bytearray | memoryview]) -> bytes:
-    """Write NAL units as a byte stream, each behind a 4-byte start code."""
-    return b"".join(b"\0\0\0\1" + bytes(nal) for nal in nal_units)
-
-
 def unescape(nal: bytes | bytearray | memoryview) -> bytes:
     """Remove the emulation prevention bytes of a NAL unit.
 
@@ -195,11 +190,6 @@ def trim(nal: bytes | bytearray | memoryview) -> bytes:
     while end and (data[end - 1] == 0 or data[max(end - 3, 0) : end] == b"\0\0\3"):
         end -= 1 if data[end - 1] == 0 else 3
     return data[:end]
-
-
-def same_sets(left: Sequence[bytes], right: Sequence[bytes]) -> bool:
-    """Tell whether two lists of parameter sets are the same, meaningless ends aside."""
-    return [trim(nal) for nal in left] == [trim(nal) for nal in right]
 
 
 def nal_units_from_sprop(text: str | None) -> list[bytes]:

@@ -38,11 +38,6 @@ class H264FormatTests(SynchronousTestCase):
         self.assertNotEqual(other, made)
         self.assertEqual((other.width, other.height), (640, 480))
 
-    def test_from_avcc(self) -> None:
-        """The record makes the same format again."""
-        made = formats.h264_format(WYZE[:1], WYZE[1:])
-        self.assertIs(formats.h264_format_from_avcc(made.codec_private), made)
-
     def test_missing(self) -> None:
         """Without one kind of set there is no format."""
         for sps, pps in ([], WYZE[1:]), (WYZE[:1], []), ([b""], WYZE[1:]):
@@ -65,7 +60,6 @@ class H265FormatTests(SynchronousTestCase):
         self.assertIsNone(made.frame_rate)
         self.assertEqual(made.parameter_sets, (self.VPS, self.SPS, self.PPS))
         self.assertIs(formats.h265_format([self.VPS + b"\0"], [self.SPS], [self.PPS]), made)
-        self.assertIs(formats.h265_format_from_hvcc(made.codec_private), made)
 
     def test_a_vps_may_be_missing_or_broken(self) -> None:
         """Without a VPS, or with one that cannot be read, there is a format nevertheless."""

@@ -129,19 +129,6 @@ class DialogueTests(SynchronousTestCase):
         conversation.talk(4.0)
         self.assertNotIn("Range", conversation.request("PLAY", 2).headers)
 
-    def test_renew_stream(self) -> None:
-        """A key frame is asked for as Axis cameras want it; a refusal changes nothing."""
-        conversation = Conversation(self.camera).start()
-        self.camera.answers["SET_PARAMETER"] = ["RTSP/1.0 451 No\r\nCSeq: {cseq}\r\n\r\n"]
-        events = len(conversation.events)
-        conversation.dialogue.renew_stream(1.0)
-        conversation.talk(1.0)
-        request = conversation.request("SET_PARAMETER")
-        self.assertEqual(request.body, b"Renew-Stream: yes\r\n")
-        self.assertEqual(request.headers.get("Content-Type"), "text/parameters")
-        self.assertEqual(len(conversation.events), events)
-        self.assertTrue(conversation.dialogue.playing)
-
     def test_require(self) -> None:
         """Feature tags go out with every request that may need them."""
         conversation = Conversation(self.camera, require=["onvif-replay"]).start()

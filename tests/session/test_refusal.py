@@ -22,29 +22,34 @@ class RefusalTests(SynchronousTestCase):
                 self.assertIs(fault_of(status), expected)
 
     def test_kinds(self) -> None:
-        """Each status has its kind, and whether only a person can help."""
-        for status, kind, permanent in (
-            (302, RefusalKind.NOT_FOLLOWED, False),
-            (400, RefusalKind.REQUEST, False),
-            (401, RefusalKind.WRONG_CREDENTIALS, True),
-            (403, RefusalKind.FORBIDDEN, True),
-            (404, RefusalKind.NOT_FOUND, False),
-            (453, RefusalKind.BUSY, False),
-            (454, RefusalKind.SESSION_LOST, False),
-            (461, RefusalKind.UNSUPPORTED_TRANSPORT, False),
-            (463, RefusalKind.ENCRYPTION_REQUIRED, True),
-            (500, RefusalKind.SERVER, False),
-            (503, RefusalKind.BUSY, False),
-            (551, RefusalKind.UNSUPPORTED_OPTION, False),
-            (999, RefusalKind.SERVER, False),
+        """Each status has its kind."""
+        for status, kind in (
+            (302, RefusalKind.NOT_FOLLOWED),
+            (400, RefusalKind.REQUEST),
+            (401, RefusalKind.WRONG_CREDENTIALS),
+            (403, RefusalKind.FORBIDDEN),
+            (404, RefusalKind.NOT_FOUND),
+            (453, RefusalKind.BUSY),
+            (454, RefusalKind.SESSION_LOST),
+            (461, RefusalKind.UNSUPPORTED_TRANSPORT),
+            (463, RefusalKind.ENCRYPTION_REQUIRED),
+            (500, RefusalKind.SERVER),
+            (503, RefusalKind.BUSY),
+            (551, RefusalKind.UNSUPPORTED_OPTION),
+            (999, RefusalKind.SERVER),
         ):
             self.assertIs(refusal_kind(status), kind)
-            self.assertEqual(kind.permanent, permanent, kind)
 
     def test_failures(self) -> None:
-        """Each reason not to answer a 401 has its kind, and all of them are permanent."""
+        """Each reason not to answer a 401 has its kind."""
+        kinds = {
+            Failure.WRONG_CREDENTIALS: RefusalKind.WRONG_CREDENTIALS,
+            Failure.NO_CREDENTIALS: RefusalKind.NO_CREDENTIALS,
+            Failure.UNKNOWN_SCHEME: RefusalKind.UNKNOWN_AUTHENTICATION,
+            Failure.NEVER_SATISFIED: RefusalKind.UNKNOWN_AUTHENTICATION,
+        }
         for failure in Failure:
-            self.assertTrue(refusal_kind(401, failure).permanent)
+            self.assertIs(refusal_kind(401, failure), kinds[failure])
 
     def test_words(self) -> None:
         """Our words stand before the camera's where they tell a person what to do."""

@@ -62,9 +62,3 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(report.rtp_timestamp, 90_000)
         self.assertEqual((report.packet_count, report.octet_count), (2, 5))
         self.assertEqual(name, rtcp.SourceDescription(((0xDEADBEEF, "camera"),)))
-
-    def test_bye_comes_inside_a_compound(self) -> None:
-        """The end is announced behind a report, since some clients ignore a bare BYE."""
-        packets = rtcp.parse_compound(RtpSender(96, 5, "c").bye(NOON, 0))
-        self.assertIsInstance(packets[0], rtcp.SenderReport)
-        self.assertEqual(packets[-1], rtcp.Bye((5,)))

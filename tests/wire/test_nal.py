@@ -81,7 +81,8 @@ class ByteStreamTests(SynchronousTestCase):
     @given(st.lists(zeros.map(lambda data: nal.escape(b"\x65" + data + b"\x80")), max_size=5))
     def test_split_undoes_join(self, units: list[bytes]) -> None:
         """Any escaped NAL units come back from a byte stream and from a sample."""
-        self.assertEqual(nal.split_annex_b(nal.join_annex_b(units)), units)
+        stream = b"".join(b"\0\0\0\1" + unit for unit in units)
+        self.assertEqual(nal.split_annex_b(stream), units)
         self.assertEqual(list(nal.split_sample(nal.join_sample(units))), units)
 
 
@@ -114,15 +115,12 @@ class TrimTests(SynchronousTestCase):
         plain = bytes.fromhex("68ee3c80")
         for tail in ("00", "000000", "000003", "000003000003", "00000300"):
             self.assertEqual(nal.trim(plain + bytes.fromhex(tail)), plain, tail)
-            self.assertTrue(nal.same_sets([plain], [plain + bytes.fromhex(tail)]))
         self.assertEqual(nal.trim(b"\0\0"), b"")
         self.assertEqual(nal.trim(b"\3"), b"\3")
 
     def test_meaning_stays(self) -> None:
-        """Another byte, or another order, is another set of parameter sets."""
+        """An end that is no whole cabac_zero_word belongs to the set."""
         self.assertEqual(nal.trim(b"\x68\0\3"), b"\x68\0\3")
-        self.assertFalse(nal.same_sets([b"\x67\1"], [b"\x67\2"]))
-        self.assertFalse(nal.same_sets([b"\x67\1", b"\x67\2"], [b"\x67\2", b"\x67\1"]))
 
     @settings(max_examples=200, deadline=None)
     @given(zeros)
