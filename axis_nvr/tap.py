@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
 
+from twisted.application.internet import TimerService
 from twisted.application.service import IService, MultiService, Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -37,6 +38,7 @@ from axis_nvr.protocols.tick import TickReader
 from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.certificate import own_certificate
 from axis_nvr.services.disk_keeper import DiskKeeper
+from axis_nvr.services.memory import TRIM_SECONDS, find_trim
 from axis_nvr.services.plans import check_camera, plan_stream
 from axis_nvr.services.recorder import Recorder
 from axis_nvr.services.state_folder import StateFolder
@@ -92,12 +94,30 @@ def makeService(options: Mapping[str, Any]) -> IService:
 
     path = Path(options["config"]) if options["config"] else None
     try:
-        service = make_recorder(reactor, load_config(path, options.given(), Path.cwd()))
+        config = load_config(path, options.given(), Path.cwd())
+        run_on_monotonic_clock(reactor)
+        service = make_recorder(reactor, config)
     except ConfigError as error:
         _refuse(error)
+    trimming = TimerService(TRIM_SECONDS, find_trim())
+    trimming.clock = reactor
+    trimming.setServiceParent(service)
     gc.collect()
     gc.freeze()  # what is loaded now stays: not looked at again in each collection
     return service
+
+
+def run_on_monotonic_clock(reactor: Any) -> None:
+    """Have a reactor measure time by a clock that is never set.
+
+    Twisted's own is the time of day. When that is set back by an hour, as on a machine whose first
+    answer of an NTP server comes late, every timer would wait an hour longer: connections are not
+    read, nothing is recorded. Twisted asks ``reactor.seconds`` for both, when a call is due and
+    whether it is, so it must be replaced before the first call is scheduled. Nothing of ours asks
+    a reactor for the time of day, and the access log, which does, is off.
+    """
+    assert not reactor.getDelayedCalls(), "these are due by the other clock"
+    reactor.seconds = time.monotonic
 
 
 def make_recorder(reactor: Any, config: Config) -> "NvrService":

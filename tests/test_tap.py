@@ -1,6 +1,7 @@
 """The command line and how the recorder is put together from it."""
 
 import sys
+import time
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -128,3 +129,17 @@ class RecorderTests(SynchronousTestCase):
         self.assertNotEqual(tap._demo_disks(config)["HDD_DISK"], first)
         config = load_config(None, {"demo": True, "disk": ["A=a"]}, self.folder)
         self.assertEqual(dict(tap._demo_disks(config)), {"A": self.folder / "a"})
+
+
+class ClockTests(SynchronousTestCase):
+    def test_the_reactor_is_given_a_clock_that_is_never_set(self) -> None:
+        """What is scheduled from then on does not depend on the time of day."""
+        reactor: Any = MemoryReactorClock()
+        tap.run_on_monotonic_clock(reactor)
+        self.assertIs(reactor.seconds, time.monotonic)
+
+    def test_not_while_something_waits(self) -> None:
+        """A call that is due by the one clock would never come by the other."""
+        reactor: Any = MemoryReactorClock()
+        reactor.callLater(1, lambda: None)
+        self.assertRaises(AssertionError, tap.run_on_monotonic_clock, reactor)
