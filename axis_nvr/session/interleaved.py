@@ -5,20 +5,10 @@
     message   | start line, headers, blank line | body |
     frame     | "$" | channel 8 | length 16 | RTP or RTCP packet |          RFC 2326 §10.12
 
-Most of the bytes of a recorder come this way, so this is its hottest loop. A read holds tens of
-packets, and nearly all of them are the middle of a fragmented NAL unit: same channel, same first
-byte, same payload type, next sequence number, same timestamp, same source, same fragment header.
-Such a *run* is taken here, its contents appended to the open access unit with no object and no
-call for each packet. What makes a run is told by a `Run`, which the receiver of the frames
-returns; it is the only thing that this module knows of RTP::
-
-    | $ | channel | length | 80 | type | sequence | timestamp | SSRC | fragment header | content
-    '------------------- head, 8 bytes -----------'-------------- tail ----------------'
-
-The last fragment, if it is marked, is taken in the same way, alone.
-`head` is compared as one number that grows by 1, since the sequence number is its end; where that
-wraps, one run ends and the next begins. Everything else goes the general way, one frame at a time,
-and a test holds both ways equal.
+Most of the bytes of a recorder come this way, tens of frames in a read and nearly all of them
+alike. So the receiver of the frames may return a *run*, which takes what it can of a read, many
+frames at once and without a call for each (`axis_nvr.session.pictures`). What it leaves goes the
+general way, one frame at a time.
 
 Out of place. Bytes that are neither a message nor a frame are skipped up to the next that can be
 one: an old live555 sends what is left of the last session when a socket is used again (quirk 6).
@@ -27,7 +17,7 @@ one: an old live555 sends what is left of the last session when a socket is used
 import re
 import struct
 from collections.abc import Callable, Collection
-from functools import lru_cache
+from typing import Protocol
 
 from axis_nvr.errors import WireError
 from axis_nvr.wire.rtsp import (
@@ -41,41 +31,23 @@ from axis_nvr.wire.rtsp import (
 
 #: Bytes kept of a read in which no place to go on was found: a start may be cut in two there.
 KEPT_WHEN_LOST_BYTES = 16
-#: Shapes of packets that are remembered, a pair of sizes each.
-MAX_SHAPES = 256
 
 DOLLAR = 0x24
-#: The marker bit in `Run.head`.
-MARKER = 0x80 << 16
 _HEAD = struct.Struct("!BBH")
-_WORD = struct.Struct("!Q")
 #: What a message can begin with, as far as it has come.
 _MESSAGE_BEGINNING = re.compile(rb"[A-Z][A-Z_]{0,19}(?:[ /]|\Z)")
 _LINE_ENDS = b"\r\n"
 
 
-class Run:
-    """What the packets look like that continue and end a fragmented NAL unit open on a channel.
+class Run(Protocol):
+    """Takes frames of a shape that it knows."""
 
-    :param took: told how many packets were taken, and the bytes of RTP payload of each.
-    :param ended: told that the last fragment, with the marker, has been taken, and its bytes of
-        RTP payload. The run is over then.
+    def take(self, data: bytes, place: int) -> int:
+        """Take what can be taken.
 
-    :ivar head: the first eight bytes of the next frame as a number, length and marker left 0.
-    :ivar tail: the bytes behind them, up to the content.
-    :ivar last_tail: the same in the last fragment.
-    :ivar unit: what content is appended to.
-    :ivar room: bytes by which `unit` may grow.
-    """
-
-    __slots__ = ("ended", "head", "last_tail", "room", "tail", "took", "unit")
-
-    def __init__(self, took: Callable[[int, int], None], ended: Callable[[int], None]) -> None:
-        self.took = took
-        self.ended = ended
-        self.head = self.room = 0
-        self.tail = self.last_tail = b""
-        self.unit = bytearray()
+        :param place: where a frame begins in `data`, whole or not.
+        :returns: where the first frame begins that was not taken.
+        """
 
 
 def build_frame(channel: int, packet: bytes) -> bytes:
@@ -84,12 +56,6 @@ def build_frame(channel: int, packet: bytes) -> bytes:
     Source: RFC 2326 §10.12.
     """
     return _HEAD.pack(DOLLAR, channel, len(packet)) + packet
-
-
-@lru_cache(maxsize=MAX_SHAPES)
-def _shape(tail_size: int, content_size: int) -> struct.Struct:
-    """Give what takes a frame apart into head, tail and content."""
-    return struct.Struct(f"!Q{tail_size}s{content_size}s")
 
 
 class InterleavedReader:
@@ -156,7 +122,7 @@ class InterleavedReader:
         """Take bytes apart from `place` on; keep what is not whole."""
         size = len(data)
         view = memoryview(data)
-        run, channels = self._run, self._channels
+        channels = self._channels
         self._needed = 0
         while place < size:
             if self._lost:
@@ -169,53 +135,24 @@ class InterleavedReader:
                     break
                 place = following
                 continue
+            if self._run is not None:
+                taken_to = self._run.take(data, place)
+                if taken_to != place:
+                    place = taken_to
+                    continue
             if place + 4 > size:
                 self._needed = 4
                 break
             length = data[place + 2] << 8 | data[place + 3]
             end = place + 4 + length
-            if run is not None and data.startswith(run.tail, place + 8):
-                # The hot path.
-                tail, unit = run.tail, run.unit
-                content_size = length - 4 - len(tail)
-                if content_size > 0:
-                    count = min(
-                        (size - place) // (4 + length),
-                        run.room // content_size,
-                        0x10000 - (run.head & 0xFFFF),
-                    )
-                    expected = first = run.head | length << 32
-                    packets = view[place : place + count * (4 + length)]
-                    for head, rest, content in _shape(len(tail), content_size).iter_unpack(packets):
-                        if head != expected or rest != tail:
-                            break
-                        unit += content
-                        expected += 1
-                    if expected != first:
-                        count = expected - first
-                        place += count * (4 + length)
-                        run.room -= count * content_size
-                        run.head = run.head & ~0xFFFF | run.head + count & 0xFFFF
-                        run.took(count, length - 12)
-                        continue
-            elif run is not None and end <= size and data.startswith(run.last_tail, place + 8):
-                content_size = length - 4 - len(run.last_tail)
-                (head,) = _WORD.unpack_from(data, place)
-                if head == run.head | length << 32 | MARKER and 0 < content_size <= run.room:
-                    run.unit += view[end - content_size : end]
-                    run.ended(length - 12)
-                    run = None
-                    place = end
-                    continue
             if data[place + 1] not in channels and not self._is_plausible(data, place):
                 self._lost = True
                 continue
             if end > size:
                 self._needed = 4 + length
                 break
-            run = self._receive_frame(data[place + 1], view[place + 4 : end])
+            self._run = self._receive_frame(data[place + 1], view[place + 4 : end])
             place = end
-        self._run = run
         if place < size:
             self._rest += view[place:]
 

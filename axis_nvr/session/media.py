@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from axis_nvr.errors import WireError
 from axis_nvr.media.units import AccessUnit
 from axis_nvr.session.depacketizers import Frame
-from axis_nvr.session.interleaved import InterleavedReader, Run, build_frame
+from axis_nvr.session.interleaved import InterleavedReader, build_frame
 from axis_nvr.session.media_track import MediaTrack, TrackStatistics
+from axis_nvr.session.pictures import Pictures
 from axis_nvr.session.session_clock import SessionClock
 from axis_nvr.session.tracks import TrackDescription
 from axis_nvr.wire.rtcp import Bye, SenderReport, parse_compound
@@ -92,7 +93,7 @@ class MediaReceiver:
     ) -> None:
         self.clock = SessionClock()
         self._tracks = {
-            track.index: MediaTrack(track, self.clock, self._take_frame, self._end_run)
+            track.index: MediaTrack(track, self.clock, self._take_frame, deliver)
             for track in tracks
         }
         self._deliver = deliver
@@ -101,8 +102,8 @@ class MediaReceiver:
         self._reader = InterleavedReader(self._receive_frame)
         self._rtp_channels: dict[int, MediaTrack] = {}
         self._rtcp_channels: dict[int, MediaTrack] = {}
-        self._running: MediaTrack | None = None  # whose run may go on, and its channel
-        self._run_channel = -1
+        self._running: MediaTrack | None = None  # whose packets are taken in bulk
+        self._run: Pictures | None = None  # by this
         self._now, self._now_us = 0.0, 0
         self._held: list[tuple[MediaTrack, Frame, float, int]] | None = []
         self._held_bytes = 0
@@ -140,6 +141,8 @@ class MediaReceiver:
         :returns: the RTSP messages in it, in order; media is delivered meanwhile.
         """
         self._pass_time(now, now_us)
+        if self._running is not None:
+            self._running.begin_read(now, now_us)
         return self._reader.receive(data)
 
     def receive_rtp(self, track_index: int, data: bytes, now: float, now_us: int) -> None:
@@ -154,7 +157,7 @@ class MediaReceiver:
         self._pass_time(now, now_us)
         self._receive_reports(self._tracks[track_index], data)
 
-    def _receive_frame(self, channel: int, packet: memoryview) -> Run | None:
+    def _receive_frame(self, channel: int, packet: memoryview) -> Pictures | None:
         """Take an interleaved frame; see `InterleavedReader`."""
         track = self._rtp_channels.get(channel)
         if track is None or (len(packet) > 1 and packet[1] in RTCP_TYPES):
@@ -163,13 +166,13 @@ class MediaReceiver:
             track.receive_packet(packet, self._now, self._now_us)
             if self._held is not None:
                 self._release_if_due()
-            run = track.run(channel)
+            run = track.run(channel, self._held is not None)
             if run is not None:
-                self._running, self._run_channel = track, channel
-                return run
-            if self._running is track:
-                self._running = None
-        return None if self._running is None else self._running.run(self._run_channel)
+                self._running, self._run = track, run
+                track.begin_read(self._now, self._now_us)
+            elif self._running is track:
+                self._running = self._run = None
+        return self._run
 
     def _receive_other(self, channel: int, packet: memoryview) -> None:
         """Take a frame that is no RTP: reports come on a channel of their own or on that of RTP."""
@@ -178,13 +181,6 @@ class MediaReceiver:
             self._unassigned_frames += 1
         else:
             self._receive_reports(track, packet)
-
-    def _end_run(self, octets: int) -> None:
-        """Take note that the last packet of a run has been taken."""
-        if self._running is not None:
-            self._running.end_run(octets, self._now)
-            if self._held is not None:
-                self._release_if_due()
 
     def _receive_reports(self, track: MediaTrack, data: Buffer) -> None:
         """Take a compound RTCP packet that came where those of `track` come."""
@@ -254,7 +250,7 @@ class MediaReceiver:
         """End the session: hand on what is whole. Media that still comes is dropped."""
         self._rtp_channels.clear()
         self._rtcp_channels.clear()
-        self._running = None
+        self._running = self._run = None
         for track in self._tracks.values():
             track.finish(self._now, self._now_us)
         self._release()
@@ -293,6 +289,7 @@ class MediaReceiver:
             return
         self._held.append((track, frame, self._now, self._now_us))
         self._held_bytes += len(frame.data)
+        self._release_if_due()
 
     def _release_if_due(self) -> None:
         """Let go what is held once time is known, or was waited for long enough."""

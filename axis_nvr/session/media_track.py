@@ -6,19 +6,14 @@
     report ─► Timeline                       their time
 """
 
-import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from axis_nvr.errors import WireError
-from axis_nvr.media.units import AccessUnit, Gap, GapReason
+from axis_nvr.media.units import AccessUnit, Gap, GapReason, VideoFormat
 from axis_nvr.session.depacketizers import Frame, depacketizer_for
-from axis_nvr.session.depacketizers.nal_units import (
-    END_BIT,
-    MAX_UNIT_BYTES,
-    NalUnitDepacketizer,
-)
-from axis_nvr.session.interleaved import DOLLAR, Run
+from axis_nvr.session.depacketizers.nal_units import NalUnitDepacketizer
+from axis_nvr.session.pictures import Pictures
 from axis_nvr.session.reorder import ReorderBuffer
 from axis_nvr.session.rtp_receiver import RtpReceiver
 from axis_nvr.session.session_clock import SessionClock
@@ -36,7 +31,6 @@ from axis_nvr.wire.rtp_extensions import parse_replay
 
 #: The time in RTP header extensions is looked at once in so many seconds.
 EXTENSION_INTERVAL_SECONDS = 5.0
-_SOURCE = struct.Struct("!II")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +77,8 @@ class MediaTrack:
 
     :param description: as the camera announced it.
     :param clock: shared by the tracks of the session.
-    :param deliver: takes each frame, with this track.
-    :param run_ended: called when the last packet of a run has been taken: call `end_run`.
+    :param take_frame: takes each frame, with this track.
+    :param deliver: takes each unit of the fast path.
     :raises RemoteProtocolError: nothing understands this track.
 
     :ivar reports: sender reports and the like that were taken.
@@ -95,8 +89,8 @@ class MediaTrack:
         self,
         description: TrackDescription,
         clock: SessionClock,
-        deliver: Callable[["MediaTrack", Frame], None],
-        run_ended: Callable[[int], None],
+        take_frame: Callable[["MediaTrack", Frame], None],
+        deliver: Callable[[AccessUnit], None],
     ) -> None:
         self.description = description
         self.depacketizer = depacketizer_for(description)
@@ -104,21 +98,28 @@ class MediaTrack:
         self.reorder = ReorderBuffer()
         self.timeline = Timeline(description.clock_rate, clock)
         self.reports = self.malformed = 0
+        self._take_frame = take_frame
         self._deliver = deliver
         self._payload_type = description.payload_type
         self._foreign_payloads = 0
         self._lost_before = 0  # lost before packets that were not pushed
-        self._in_step = True  # the last packet accepted was pushed
+        self._in_step = False  # the last packet accepted was pushed
         self._restarted = False
         self._early_report: SenderReport | None = None
         self._next_extension = 0.0
         self._frames = 0
         self._last_unit: float | None = None
         self._last_utc_us: int | None = None
-        self._run = Run(self._account, run_ended)
-        self._nal_units: NalUnitDepacketizer | None = None
+        self._now_us = 0  # of the read that is being taken
+        self._pictures: Pictures | None = None
         if isinstance(self.depacketizer, NalUnitDepacketizer) and self._payload_type >= 0:
-            self._nal_units = self.depacketizer
+            self._pictures = Pictures(
+                self._payload_type,
+                self.receiver,
+                self.depacketizer,
+                self._take_picture,
+                self._complete,
+            )
 
     # Packets.
 
@@ -157,10 +158,15 @@ class MediaTrack:
             self.malformed += 1
             self.depacketizer.damage()
             return
+        if frames:
+            self._hand_on(frames, now)
+
+    def _hand_on(self, frames: Sequence[Frame], now: float) -> None:
+        """Count frames and let them go."""
         for frame in frames:
-            self._frames += 1
             self._last_unit = now
-            self._deliver(self, frame)
+            self._frames += 1
+            self._take_frame(self, frame)
 
     def receive_datagram(self, data: bytes, now: float, now_us: int) -> None:
         """Take an RTP packet that may have overtaken others."""
@@ -177,57 +183,52 @@ class MediaTrack:
 
     def finish(self, now: float, now_us: int) -> None:
         """End the stream: hand on what is whole."""
+        if self._pictures is not None:
+            self._pictures.disarm()
         for packet in self.reorder.drain():
             self.receive_packet(packet, now, now_us)
         for frame in self.depacketizer.flush():
             self._frames += 1
-            self._deliver(self, frame)
+            self._take_frame(self, frame)
 
-    def run(self, channel: int) -> Run | None:
-        """Tell what continues the fragmented NAL unit that is open, if one is.
+    # The fast path.
+
+    def run(self, channel: int, is_held: bool) -> Pictures | None:
+        """Tell what may take the packets that come now; asked after each that came otherwise.
 
         :param channel: on which this track's packets come.
+        :param is_held: frames are held back.
+        :returns: None if each packet is to be received on its own.
         """
-        nal_units = self._nal_units
-        if nal_units is None or not nal_units.fragment_header or not self._in_step:
+        pictures = self._pictures
+        if pictures is None or not self._in_step or not pictures.arm(channel, not is_held):
             return None
-        receiver, run, timestamp = self.receiver, self._run, nal_units.timestamp
-        assert receiver.expected_sequence_number is not None
-        assert receiver.ssrc is not None
-        assert timestamp is not None
-        run.head = (
-            DOLLAR << 56
-            | channel << 48
-            | 0x80 << 24
-            | self._payload_type << 16
-            | receiver.expected_sequence_number
+        return pictures
+
+    def begin_read(self, now: float, now_us: int) -> None:
+        """Tell the time to what `run` has returned."""
+        assert self._pictures is not None
+        self._pictures.now, self._now_us = now, now_us
+
+    def _take_picture(self, timestamp: int, data: bytes, sync: bool, format_: VideoFormat) -> None:
+        """Hand on a picture before which nothing was lost: the fast path of `unit`."""
+        assert self._pictures is not None
+        now = self._pictures.now
+        self._frames += 1
+        self._last_unit = now
+        timeline = self.timeline
+        utc_us = timeline.utc_us(timestamp, now, self._now_us)
+        gap = None if timeline.gap is None else timeline.take_gap()
+        self._last_utc_us = utc_us
+        self._deliver(
+            AccessUnit(self.description.index, utc_us, timestamp, sync, data, format_, gap)
         )
-        source = _SOURCE.pack(timestamp & 0xFFFFFFFF, receiver.ssrc)
-        header = nal_units.fragment_header
-        run.tail = source + header
-        run.last_tail = source + header[:-1] + bytes((header[-1] | END_BIT,))
-        run.unit = nal_units.unit
-        run.room = MAX_UNIT_BYTES - len(nal_units.unit)
-        return run
 
-    def end_run(self, octets: int, now: float) -> None:
-        """Take note that the last packet of a run has been taken.
-
-        :param octets: of its RTP payload.
-        """
-        assert self._nal_units is not None
-        self._account(1, octets)
-        for frame in self._nal_units.complete():
-            self._frames += 1
-            self._last_unit = now
-            self._deliver(self, frame)
-
-    def _account(self, count: int, octets: int) -> None:
-        """Count packets of a run, all of the same size."""
-        receiver = self.receiver
-        assert receiver.expected_sequence_number is not None
-        last = receiver.expected_sequence_number + count - 1 & 0xFFFF
-        receiver.advance(count, last, count * octets)
+    def _complete(self, marker: bool) -> None:
+        """Complete a fragmented NAL unit, the last packet of which was taken in bulk."""
+        assert self._pictures is not None
+        assert isinstance(self.depacketizer, NalUnitDepacketizer)
+        self._hand_on(self.depacketizer.complete(marker), self._pictures.now)
 
     # Time.
 

@@ -90,6 +90,7 @@ class RtpReceiver:
     :param clock_rate: of the RTP timestamp, in Hz.
     :ivar expected_sequence_number: of the next packet; None before the first.
     :ivar ssrc: of the source listened to; None before the first packet.
+    :ivar timestamp: of the packet last accepted, as it came; -1 before the first.
 
     Source: RFC 3550 §6.4.1, §A.1, §A.3, §A.8.
     """
@@ -114,19 +115,19 @@ class RtpReceiver:
         "_report_time",
         "_restarts",
         "_source_changes",
-        "_timestamp",
         "_transit",
         "_unwrapper",
         "expected_sequence_number",
         "ssrc",
+        "timestamp",
     )
 
     def __init__(self, clock_rate: int) -> None:
         self.expected_sequence_number: int | None = None
         self.ssrc: int | None = None
+        self.timestamp = -1
         self._clock_rate = clock_rate
         self._unwrapper = TimestampUnwrapper()
-        self._timestamp = -1  # of the last packet, as it came
         self._extended = 0  # sequence number of the last packet, with its turns
         self._missing: set[int] = set()  # extended; among the last MAX_MISORDER_PACKETS
         self._former: dict[int, None] = {}  # sources left, the latest last
@@ -171,25 +172,26 @@ class RtpReceiver:
         self._received += 1
         self._heard_from += 1
         self._octets += len(payload)
-        if timestamp != self._timestamp:
-            self._begin_timestamp(timestamp, now)
+        if timestamp != self.timestamp:
+            self.begin_timestamp(timestamp, now)
         self._last_heard = now
         assert self._unwrapper.last is not None
         return Arrival(self._unwrapper.last, lost, restarted)
 
-    def advance(self, count: int, last_sequence_number: int, octets: int) -> None:
+    def advance(self, count: int, octets: int, now: float) -> None:
         """Account for packets that were taken in bulk.
 
         All of them followed each other without a hole, the first at `expected_sequence_number`,
-        from `ssrc` and with the timestamp of the packet last accepted. So there is nothing new
-        for the jitter in them: it is taken from the first packet of each timestamp only.
+        from `ssrc` and with `timestamp`. So there is nothing new for the jitter in them: it is
+        taken from the first packet of each timestamp only, see `begin_timestamp`.
 
         :param count: how many packets.
-        :param last_sequence_number: of the last of them.
         :param octets: of payload, together.
+        :param now: as for `accept`.
         """
         self._extended += count
-        self.expected_sequence_number = (last_sequence_number + 1) & 0xFFFF
+        self.expected_sequence_number = (self._extended + 1) & 0xFFFF
+        self._last_heard = now
         self._expected += count
         self._received += count
         self._heard_from += count
@@ -289,8 +291,11 @@ class RtpReceiver:
         else:
             self._duplicates += 1
 
-    def _begin_timestamp(self, timestamp: int, now: float) -> None:
-        """Unwrap a new timestamp and take the jitter from its first packet (RFC 3550 §A.8)."""
+    def begin_timestamp(self, timestamp: int, now: float) -> int:
+        """Unwrap a new timestamp and take the jitter from its first packet (RFC 3550 §A.8).
+
+        :returns: the timestamp, unwrapped.
+        """
         last = self._unwrapper.last
         pause = now - self._last_heard
         if last is not None and pause > LONG_PAUSE_SECONDS:
@@ -299,10 +304,11 @@ class RtpReceiver:
             )
         else:
             unwrapped = self._unwrapper.unwrap(timestamp)
-        self._timestamp = timestamp
+        self.timestamp = timestamp
         transit = now * self._clock_rate - unwrapped
         if self._transit is not None:
             difference = abs(transit - self._transit)
             if difference < MAX_JITTER_SECONDS * self._clock_rate:
                 self._jitter += (difference - self._jitter) / 16
         self._transit = transit
+        return unwrapped

@@ -1,5 +1,6 @@
 """The hot path of interleaved media, held equal to the general one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.media.units import AccessUnit, Codec, Format
-from axis_nvr.session import interleaved as interleaved_module
+from axis_nvr.session import pictures as pictures_module
+from axis_nvr.session.depacketizers import nal_units
 from axis_nvr.session.media import SessionStatistics
 from axis_nvr.session.media_track import MediaTrack, TrackStatistics
 from tests.session.depacketizers import payloads as p
@@ -16,8 +18,44 @@ from tests.session.streams import START_US, Recorder, Sender, interleaved, repor
 
 REPLY = b"RTSP/1.0 200 OK\r\nCSeq: 4\r\n\r\n"
 
-H264_NALS = [p.H264_SPS, p.H264_PPS, b"\x06\x05\x01\x00\x80"]
-H265_NALS = [p.H265_VPS, p.H265_SPS, p.H265_PPS, b"\x4e\x01\x05\x01\x00\x80"]
+#: Pictures after which a stream is steady: the trial for start codes is over, the marker trusted.
+WARM_UP_PICTURES = 40
+BEGIN = 0xFFFF_0000
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """NAL units of a codec."""
+
+    sets: list[bytes]
+    sei: bytes
+    delimiter: bytes
+    key: bytes
+    other: bytes
+    later: bytes
+    fragment: Callable[[bytes, int], list[bytes]]
+
+
+CODECS = {
+    Codec.H264: Bytes(
+        [p.H264_SPS, p.H264_PPS],
+        b"\x06\x05\x01\x00\x80",
+        b"\x09\x10",
+        p.IDR,
+        p.P,
+        p.LATER_P,
+        p.fu_a,
+    ),
+    Codec.H265: Bytes(
+        [p.H265_VPS, p.H265_SPS, p.H265_PPS],
+        b"\x4e\x01\x05\x01\x00\x80",
+        b"\x46\x01\x10",
+        p.H265_IDR,
+        p.H265_P,
+        p.H265_LATER_P,
+        p.fu,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -56,29 +94,80 @@ features = st.builds(
 )
 
 
+@dataclass(frozen=True)
+class Picture:
+    """What a picture is made of.
+
+    :ivar slices: the size of each; a small one is not fragmented.
+    """
+
+    slices: list[int]
+    delimiter: bool
+    sei: bool
+    start_code: bool
+
+
+pictures = st.builds(
+    Picture,
+    st.one_of(
+        st.lists(st.integers(1, 120), min_size=1, max_size=1),
+        st.lists(st.integers(1, 120), min_size=1, max_size=3),
+    ),
+    st.sampled_from([False, False, True]),
+    st.sampled_from([False, False, True]),
+    st.sampled_from([False] * 9 + [True]),
+)
+
+
+def payloads(codec: Codec, picture: Picture, key: bool, fragment: int) -> list[bytes]:
+    """The payloads of the packets of a picture."""
+    nal = CODECS[codec]
+    parts = [nal.delimiter] * picture.delimiter + nal.sets * key + [nal.sei] * picture.sei
+    for index, size in enumerate(picture.slices):
+        head = nal.later if index else nal.key if key else nal.other
+        content = b"\0\0\1\x41" * picture.start_code + b"\x42" * size
+        parts += nal.fragment(head + content, fragment) if size > 2 * fragment else [head + content]
+    return parts
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream that is steady after `warm_up`, and odd in some places of `data`."""
+
+    codec: Codec
+    warm_up: bytes
+    data: bytes
+
+
+def warmed_up(codec: Codec, video: Sender) -> bytes:
+    """A report, and pictures until the stream is steady."""
+    nal = CODECS[codec]
+    frames = [interleaved(1, report(BEGIN - 3000 * WARM_UP_PICTURES, START_US + 98_000_000))]
+    for index in range(-WARM_UP_PICTURES, 0):
+        parts = [*nal.sets, nal.key + b"\x42"] if index % 20 == 0 else [nal.other + b"\x42"]
+        frames += [interleaved(0, q) for q in video.unit(parts, BEGIN + 3000 * index)]
+    return b"".join(frames)
+
+
 @st.composite
-def streams(draw: st.DrawFn) -> tuple[Codec, bytes]:
-    """A stream of pictures in fragments, odd in some places."""
+def streams(draw: st.DrawFn) -> Stream:
+    """A stream of pictures, most in fragments, odd in some places."""
     codec = draw(st.sampled_from([Codec.H264, Codec.H265]))
-    video = Sender(sequence_number=draw(st.sampled_from([0, 65_500, 65_530, 30_000])))
+    video = Sender(sequence_number=draw(st.sampled_from([0, 65_440, 65_480, 30_000])))
     audio = Sender(payload_type=8, ssrc=77)
-    sizes = draw(st.lists(st.integers(10, 120), min_size=2, max_size=12))
+    warm_up = warmed_up(codec, video) if draw(st.sampled_from([True, True, False])) else b""
+    event(f"warm: {bool(warm_up)}")
     fragment = draw(st.sampled_from([7, 20, 20, 33]))
     packets: list[bytes] = []
-    for index, size in enumerate(sizes):
-        if codec is Codec.H264:
-            first = p.IDR if index % 4 == 0 else p.P
-            parts = (H264_NALS if index % 4 == 0 else []) + p.fu_a(first + b"\x42" * size, fragment)
-        else:
-            first = p.H265_IDR if index % 4 == 0 else p.H265_P
-            parts = (H265_NALS if index % 4 == 0 else []) + p.fu(first + b"\x42" * size, fragment)
-        packets += video.unit(parts, 0xFFFF_0000 + 3000 * index & 0xFFFF_FFFF)
+    for index, picture in enumerate(draw(st.lists(pictures, min_size=2, max_size=12))):
+        parts = payloads(codec, picture, index % 4 == 0, fragment)
+        packets += video.unit(parts, BEGIN + 3000 * index & 0xFFFF_FFFF)
     frames = [interleaved(0, packet) for packet in packets]
-    for feature in draw(st.lists(features, max_size=8)):
+    for feature in draw(st.lists(features, max_size=draw(st.sampled_from([0, 2, 8])))):
         place = feature.place % len(frames)
         event(feature.kind)
         frames[place : place + 2] = changed(feature, frames[place : place + 2], audio)
-    return codec, b"".join(frames)
+    return Stream(codec, warm_up, b"".join(frames))
 
 
 def changed(feature: Feature, frames: list[bytes], audio: Sender) -> list[bytes]:
@@ -136,10 +225,11 @@ def changed(feature: Feature, frames: list[bytes], audio: Sender) -> list[bytes]
 Outcome = tuple[list[AccessUnit], dict[int, TrackStatistics], SessionStatistics, int]
 
 
-def receive(codec: Codec, reads: list[bytes]) -> Outcome:
+def receive(codec: Codec, reads: list[bytes], warm_up: bytes = b"") -> Outcome:
     """What comes of a stream, in these reads 10 ms apart."""
     tracks = [track(0, codec), track(1, Codec.PCMA, payload_type=8, clock_rate=8000)]
     recorder = Recorder(tracks)
+    recorder.feed(warm_up, 99.9)
     messages = 0
     for index, data in enumerate(reads):
         messages += len(recorder.feed(data, 100.0 + 0.01 * index))
@@ -154,39 +244,55 @@ def shown(unit: AccessUnit) -> tuple[int, bytes, bool, Format]:
 
 
 class EqualityTests(SynchronousTestCase):
-    def general(self, codec: Codec, reads: list[bytes]) -> Outcome:
+    def general(self, codec: Codec, reads: list[bytes], warm_up: bytes = b"") -> Outcome:
         """The same with every packet going the general way."""
-        patch = self.patch(MediaTrack, "run", lambda track, channel: None)
+        patch = self.patch(MediaTrack, "run", lambda track, channel, is_held: None)
         try:
-            return receive(codec, reads)
+            return receive(codec, reads, warm_up)
         finally:
             patch.restore()
 
     @settings(max_examples=150, deadline=None)
     @given(streams(), st.lists(st.integers(0, 3000), max_size=10))
-    def test_the_hot_path_is_the_general_one(
-        self, stream: tuple[Codec, bytes], cuts: list[int]
-    ) -> None:
+    def test_the_hot_path_is_the_general_one(self, stream: Stream, cuts: list[int]) -> None:
         """Same units, same gaps, same statistics, wherever the stream is cut."""
-        codec, data = stream
+        codec, data, warm_up = stream.codec, stream.data, stream.warm_up
         places = sorted({0, *(cut % (len(data) + 1) for cut in cuts), len(data)})
         reads = [data[begin:end] for begin, end in pairwise(places)]
-        self.assertEqual(receive(codec, reads), self.general(codec, reads))
+        self.assertEqual(receive(codec, reads, warm_up), self.general(codec, reads, warm_up))
 
     @settings(max_examples=40, deadline=None)
     @given(streams(), st.integers(1, 60))
-    def test_cuts_change_nothing(self, stream: tuple[Codec, bytes], size: int) -> None:
+    def test_cuts_change_nothing(self, stream: Stream, size: int) -> None:
         """The same units come out whole or in small reads; only their arrival differs."""
-        codec, data = stream
+        codec, data, warm_up = stream.codec, stream.data, stream.warm_up
         pieces = [data[start : start + size] for start in range(0, len(data), size)]
-        whole, cut = receive(codec, [data])[0], receive(codec, pieces)[0]
+        whole, cut = receive(codec, [data], warm_up)[0], receive(codec, pieces, warm_up)[0]
         self.assertEqual(
             [shown(unit) for unit in whole if not unit.track],
             [shown(unit) for unit in cut if not unit.track],
         )
 
-    def test_it_is_used(self) -> None:
-        """Of the packets of a picture all but the first go the hot way."""
+    def test_it_is_used_when_steady(self) -> None:
+        """Then no packet of a picture goes the general way, however the reads are cut."""
+        for codec in CODECS:
+            for size in (7, 1000, 100_000):
+                sender = Sender(sequence_number=10)
+                recorder = Recorder([track(0, codec)])
+                recorder.feed(warmed_up(codec, sender))
+                frames = []
+                for index, slices in enumerate([[500], [5], [300, 300], [900], [1]]):
+                    parts = payloads(codec, Picture(slices, False, False, False), False, 20)
+                    frames += [interleaved(0, q) for q in sender.unit(parts, 3000 * index)]
+                data = b"".join(frames)
+                patch = self.patch(MediaTrack, "receive_packet", None)
+                for start in range(0, len(data), size):
+                    recorder.feed(data[start : start + size])
+                self.assertEqual(len(recorder.units), WARM_UP_PICTURES + 5)
+                patch.restore()
+
+    def test_it_is_used_at_once(self) -> None:
+        """Of the first packets of a stream all that continue a fragmented NAL unit."""
         sender = Sender(sequence_number=10)
         nal = p.IDR + bytes(1000)
         stream = b"".join(interleaved(0, packet) for packet in sender.unit(p.fu_a(nal, 10), 9000))
@@ -243,7 +349,11 @@ class EqualityTests(SynchronousTestCase):
         """It ends its NAL unit and not the picture: another slice follows."""
         sender = Sender(sequence_number=10)
         first = p.fu_a(p.P + bytes(50), 10)
-        pictures = [H264_NALS[:2] + first, first, *[first + p.fu_a(p.LATER_P + bytes(50), 10)] * 3]
+        pictures = [
+            CODECS[Codec.H264].sets + first,
+            first,
+            *[first + p.fu_a(p.LATER_P + bytes(50), 10)] * 3,
+        ]
         data = b""
         for index, parts in enumerate(pictures):
             data += b"".join(interleaved(0, q) for q in sender.unit(parts, 9000 * index))
@@ -253,7 +363,8 @@ class EqualityTests(SynchronousTestCase):
 
     def test_the_largest_unit(self) -> None:
         """A unit does not grow past its limit on the hot path either."""
-        self.patch(interleaved_module, "MAX_SHAPES", 1)
+        self.patch(pictures_module, "MAX_UNIT_BYTES", 10_000_000)
+        self.patch(nal_units, "MAX_UNIT_BYTES", 10_000_000)
         sender = Sender()
         recorder = Recorder([track()])
         content = bytes(60_000)
@@ -261,6 +372,7 @@ class EqualityTests(SynchronousTestCase):
         for _ in range(300):
             recorder.feed(interleaved(0, sender.packet(b"\x7c\x05" + content, 1, False)))
         (media_track,) = recorder.media._tracks.values()
-        assert media_track._nal_units is not None
-        self.assertLess(len(media_track._nal_units.unit), 100_000)
+        depacketizer = media_track.depacketizer
+        assert isinstance(depacketizer, nal_units.NalUnitDepacketizer)
+        self.assertEqual((depacketizer.unit, depacketizer.fragments), ([], []))
         self.assertEqual(recorder.media.statistics()[0].packets, 301)

@@ -200,7 +200,9 @@ class GapTests(SynchronousTestCase):
             units.append(unit)
             camera.media.finish()
 
-        camera.media._deliver = stop
+        for media_track in camera.media._tracks.values():
+            self.patch(media_track, "_deliver", stop)
+        self.patch(camera.media, "_deliver", stop)
         camera.feed(last + camera.picture() + camera.picture())
         self.assertEqual(len(units), 1)
 

@@ -123,8 +123,7 @@ class SequenceTests(SynchronousTestCase):
                 single.accept(packet(number + place, timestamp), now)
             bulk.accept(packet(number, timestamp), now)
             if count > 1:
-                last = (number + count - 1) & 0xFFFF
-                bulk.advance(count - 1, last, 4 * (count - 1))
+                bulk.advance(count - 1, 4 * (count - 1), now)
             number += count
             self.assertEqual(bulk.expected_sequence_number, single.expected_sequence_number)
             self.assertEqual(bulk.statistics, single.statistics)

@@ -26,6 +26,7 @@ from axis_nvr.session.depacketizers.nal_units import (
     PARAMETER_SET,
     SEI,
     SLICE,
+    START_BIT,
     SYNC,
     NalUnitDepacketizer,
 )
@@ -33,7 +34,7 @@ from axis_nvr.wire import nal as nal_units
 
 STAP_A, STAP_B, MTAP16, MTAP24, FU_A, FU_B = range(24, 30)
 #: Of the FU header (RFC 6184 §5.8).
-START_BIT, TYPE_MASK = 0x80, 0x1F
+TYPE_MASK = 0x1F
 #: Payload type of the SEI message that says that decoding can begin here (H.264 §D.1).
 RECOVERY_POINT = 6
 #: Messages of one SEI NAL unit that are looked at.
@@ -63,6 +64,7 @@ class H264Depacketizer(NalUnitDepacketizer):
 
     ROLES = bytes(map(_role, range(256)))
     HEADER_BYTES = 1
+    FRAGMENT_HEADER_BYTES = 2
     CODEC = Codec.H264
 
     def _take(self, payload: memoryview) -> None:
@@ -74,7 +76,7 @@ class H264Depacketizer(NalUnitDepacketizer):
         elif kind in (STAP_B, MTAP16, MTAP24, FU_B):
             raise WireError(f"packet type {kind} of interleaved mode", source="RFC 6184 §5.2")
         else:
-            self._add(payload)
+            self._add(bytes(payload))
 
     def _take_fragment(self, payload: memoryview) -> None:
         """Take an FU-A: an indicator, a header, and a part of a NAL unit without its header.
@@ -92,7 +94,7 @@ class H264Depacketizer(NalUnitDepacketizer):
             self._continue_fragment(payload[2:])
         if header & END_BIT:
             self._end_fragment()
-        elif self._fragment >= 0:
+        elif self.fragments:
             self.fragment_header = bytes((indicator, header & TYPE_MASK))
 
     def _take_aggregate(self, payload: memoryview) -> None:
@@ -108,7 +110,12 @@ class H264Depacketizer(NalUnitDepacketizer):
                     f"NAL unit of {size} bytes", offset=place - size, source="RFC 6184 §5.7.1"
                 )
             if size:
-                self._add(payload[place - size : place])
+                self._add(bytes(payload[place - size : place]))
+
+    def _fragmented(self, header: bytes) -> bytes:
+        if header[0] & TYPE_MASK != FU_A or header[1] & ~TYPE_MASK != START_BIT:
+            return b""
+        return bytes((header[0] & 0xE0 | header[1] & TYPE_MASK,))
 
     def _is_first_slice(self, nal: bytes | bytearray | memoryview) -> bool:
         return nal_units.h264_first_slice(nal)

@@ -25,6 +25,7 @@ from axis_nvr.session.depacketizers.nal_units import (
     LEADING,
     PARAMETER_SET,
     SLICE,
+    START_BIT,
     SYNC,
     NalUnitDepacketizer,
 )
@@ -32,7 +33,7 @@ from axis_nvr.wire import nal as nal_units
 
 AP, FU, PACI = 48, 49, 50
 #: Of the FU header (RFC 7798 §4.4.3).
-START_BIT, TYPE_MASK = 0x80, 0x3F
+TYPE_MASK = 0x3F
 #: ``slice_pic_parameter_set_id`` (H.265 §7.4.7.1).
 MAX_PPS_ID = 63
 _SIZE = struct.Struct("!H")
@@ -62,6 +63,7 @@ class H265Depacketizer(NalUnitDepacketizer):
 
     ROLES = bytes(map(_role, range(256)))
     HEADER_BYTES = 2
+    FRAGMENT_HEADER_BYTES = 3
     CODEC = Codec.H265
 
     def __init__(self, parameter_sets: Sequence[bytes] = (), *, has_don: bool = False) -> None:
@@ -79,7 +81,7 @@ class H265Depacketizer(NalUnitDepacketizer):
         elif self._don_bytes:
             self._add(bytes(payload[:2]) + payload[4:])
         else:
-            self._add(payload)
+            self._add(bytes(payload))
 
     def _take_fragment(self, payload: memoryview) -> None:
         """Take an FU; its oddities are those of an FU-A, see `h264`."""
@@ -93,7 +95,7 @@ class H265Depacketizer(NalUnitDepacketizer):
             self._continue_fragment(payload[3:])
         if header & END_BIT:
             self._end_fragment()
-        elif self._fragment >= 0:
+        elif self.fragments:
             self.fragment_header = bytes((first, second, header & TYPE_MASK))
 
     def _take_aggregate(self, payload: memoryview) -> None:
@@ -109,8 +111,18 @@ class H265Depacketizer(NalUnitDepacketizer):
                     f"NAL unit of {size} bytes", offset=place - size, source="RFC 7798 §4.4.2"
                 )
             if size:
-                self._add(payload[place - size : place])
+                self._add(bytes(payload[place - size : place]))
             place += self._don_bytes // 2  # DOND before all but the first
+
+    @property
+    def is_steady(self) -> bool:
+        """As in `NalUnitDepacketizer`; decoding order numbers are for the general path."""
+        return not self._don_bytes and super().is_steady
+
+    def _fragmented(self, header: bytes) -> bytes:
+        if header[0] >> 1 & TYPE_MASK != FU or header[2] & ~TYPE_MASK != START_BIT:
+            return b""
+        return bytes((header[0] & 0x81 | (header[2] & TYPE_MASK) << 1, header[1]))
 
     def _is_first_slice(self, nal: bytes | bytearray | memoryview) -> bool:
         return nal_units.h265_first_slice(nal)

@@ -1,14 +1,15 @@
 """From RTP to access units of NAL units: what H.264 (RFC 6184) and H.265 (RFC 7798) share.
 
 How a unit grows. ``unit`` is the open access unit as it will be stored, each NAL unit behind four
-bytes of length. A fragmented NAL unit is written straight into it, its length filled in when its
-last fragment has come. Middle fragments may be appended by whoever has checked that they are such
-(`axis_nvr.session.interleaved`): ``fragment_header`` is what they must begin with.
+bytes of length, in pieces that are joined once, at the end: a picture that grows in place is
+copied again and again. A fragmented NAL unit waits beside it, in pieces too, until its last
+fragment has come. Fragments may be appended by whoever has checked that they are such
+(`axis_nvr.session.pictures`): ``fragment_header`` is what they must begin with.
 
 ::
 
-    unit   | length | SEI | length | slice … | 0 0 0 0 | slice, as much as has come
-                                             ^ _fragment
+    unit        length, SEI, length, slice, …
+    fragments   NAL unit header, content, content, …
 
 When a unit ends. The timestamp groups; the marker bit is a hint (RFC 6184 §5.1):
 
@@ -34,7 +35,7 @@ the number of packets.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from axis_nvr.errors import WireError
 from axis_nvr.media.parameter_sets import ParameterSets
@@ -59,18 +60,40 @@ JUDGED_EVERY = 8
 #: Roles of a NAL unit type, as bits of a `NalUnitDepacketizer.ROLES` entry.
 SLICE, SYNC, PARAMETER_SET, LEADING, SEI, FORBIDDEN = 1, 2, 4, 8, 16, 32
 
-#: The last bit but one on top of a fragment header, the same in both RFCs (§5.8, §4.4.3).
-END_BIT = 0x40
+#: The two bits on top of a fragment header, the same in both RFCs (§5.8, §4.4.3).
+START_BIT, END_BIT = 0x80, 0x40
 
+#: Bytes of length in front of each NAL unit in a unit.
+LENGTH_BYTES = 4
 _START_CODE = b"\0\0\1"
-_UNKNOWN_LENGTH = b"\0\0\0\0"
+
+
+class Beginning(NamedTuple):
+    """What the first bytes of a payload say of the NAL unit that begins there.
+
+    :ivar is_slice: a slice does; else nothing more is told.
+    :ivar sync: decoding can begin at it.
+    :ivar nal_header: its header, if it is fragmented; empty if it is whole.
+    :ivar middle: what the payload of each further fragment begins with.
+    :ivar last: what that of the last fragment begins with.
+    """
+
+    is_slice: bool
+    sync: bool = False
+    nal_header: bytes = b""
+    middle: bytes = b""
+    last: bytes = b""
 
 
 class NalUnitDepacketizer(ABC):
     """The part that is the same for both codecs.
 
     :param parameter_sets: what is known from the SDP; what comes in band is added to it.
-    :ivar unit: the open access unit.
+    :ivar unit: the open access unit, in pieces.
+    :ivar unit_bytes: how much it is.
+    :ivar fragments: the open fragmented NAL unit, in pieces; empty if none is open.
+    :ivar fragment_bytes: how much it is.
+    :ivar is_marked: the marker has come for the unit of this timestamp.
     :ivar timestamp: of the open access unit; None before the first.
     :ivar fragment_header: what a payload that continues the open fragmented NAL unit begins with;
         empty if none is open or what is open has been given up.
@@ -80,22 +103,26 @@ class NalUnitDepacketizer(ABC):
     ROLES: ClassVar[bytes]
     #: Size of a NAL unit header, in bytes.
     HEADER_BYTES: ClassVar[int]
+    #: Size of what a fragment begins with, in bytes.
+    FRAGMENT_HEADER_BYTES: ClassVar[int]
     CODEC: ClassVar[Codec]
 
     def __init__(self, parameter_sets: Sequence[bytes] = ()) -> None:
-        self.unit = bytearray()
+        self.unit: list[bytes] = []
+        self.unit_bytes = 0
+        self.fragments: list[bytes] = []
+        self.fragment_bytes = 0
         self.fragment_header = b""
         self.discarded_units = 0
         self.suspected_encrypted = False
         self._sets = ParameterSets(self.CODEC)
         self._frames: list[Frame] = []
         self.timestamp: int | None = None
-        self._fragment = -1  # where the open fragmented NAL unit begins in `unit`
         self._nal_count = 0
         self._has_slice = self._sync = self._broken = False
         self._lost, self._damaged = 0, False  # for the next frame
         self._after_loss = False  # does the next NAL unit begin its picture?
-        self._marked = False  # the marker has come; is the unit complete?
+        self.is_marked = False  # the marker has come; is the unit complete?
         self._marker_trusted: bool | None = None  # None: not known yet
         self._last_marked = False  # was the last packet?
         self._start_code_trial = START_CODE_TRIAL_NAL_UNITS
@@ -126,13 +153,59 @@ class NalUnitDepacketizer(ABC):
         frames, self._frames = self._frames, []
         return frames
 
-    def complete(self) -> Sequence[Frame]:
-        """Take note that the last fragment, with the marker, has been appended to `unit`.
+    # For who takes packets in bulk: `axis_nvr.session.pictures`.
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether units leave at their mark and nothing stands out, so that slices just go on."""
+        return (
+            self._marker_trusted is True
+            and not self._broken
+            and not self._after_loss
+            and not self._start_code_trial
+            and not self._sends_start_codes
+            and (not self.fragments or bool(self.fragment_header))
+        )
+
+    def beginning(self, header: bytes) -> Beginning:
+        """Tell what begins in a payload.
+
+        :param header: its first bytes, as many as a fragment begins with.
+        """
+        nal_header = self._fragmented(header)
+        role = self.ROLES[(nal_header or header)[0]]
+        if not role & SLICE:
+            return Beginning(False)
+        middle = header[:-1] + bytes((header[-1] & ~START_BIT,))
+        last = header[:-1] + bytes((header[-1] & ~START_BIT | END_BIT,))
+        return Beginning(True, bool(role & SYNC), nal_header, middle, last)
+
+    def take_picture(self) -> bytes | None:
+        """Give out the fragmented NAL unit, which is whole and steady, as a unit of its own.
+
+        It is the fast path of `complete` with a marker.
+
+        :returns: None if `complete` must be called, for it may be odd in some way.
+        """
+        if self.unit or self._lost or self._damaged or self._unjudged <= 1:
+            return None
+        data = b"".join((self.fragment_bytes.to_bytes(LENGTH_BYTES, "big"), *self.fragments))
+        if data.find(_START_CODE, LENGTH_BYTES, LENGTH_BYTES + START_CODE_SEARCH_BYTES) >= 0:
+            return None
+        self._unjudged -= 1
+        self.is_marked = self._last_marked = True
+        self._give_fragments_up()
+        return data
+
+    def complete(self, marker: bool) -> Sequence[Frame]:
+        """Take note that the last fragment has been appended to `fragments`.
 
         :returns: as `push` does of it.
         """
         self._end_fragment()
-        self._mark()
+        if marker:
+            self._mark()
+        self._last_marked = marker
         frames, self._frames = self._frames, []
         return frames
 
@@ -142,16 +215,23 @@ class NalUnitDepacketizer(ABC):
 
     def flush(self) -> Sequence[Frame]:
         """Return the open unit if it may be whole: a trusted marker has not come for it yet."""
-        if self._marker_trusted and not self._marked:
+        if self._marker_trusted and not self.is_marked:
             self._broken = self._broken or bool(self.unit)
         self._turn(None)
-        self.unit.clear()
+        self._clear()
         frames, self._frames = self._frames, []
         return frames
 
     @abstractmethod
     def _take(self, payload: memoryview) -> None:
         """Take one payload of the codec apart and call `_add`, `_begin_fragment` and so on."""
+
+    @abstractmethod
+    def _fragmented(self, header: bytes) -> bytes:
+        """Give the header of the NAL unit whose first fragment, not the last, begins like this.
+
+        :returns: empty if it is no such fragment.
+        """
 
     @abstractmethod
     def _is_first_slice(self, nal: bytes | bytearray | memoryview) -> bool:
@@ -171,161 +251,158 @@ class NalUnitDepacketizer(ABC):
 
     # Whole NAL units, and fragmented ones.
 
-    def _add(self, nal: bytes | memoryview) -> None:
+    def _add(self, nal: bytes) -> None:
         """Append a whole NAL unit."""
-        if self._marked or self._after_loss:
+        if self.is_marked or self._after_loss:
             self._look_at_beginning(nal)
-        start = len(self.unit)
-        self.unit += _UNKNOWN_LENGTH
-        self.unit += nal
-        self._close(start)
+        self._close(nal)
 
     def _begin_fragment(self, header: bytes, content: memoryview) -> None:
-        """Append the NAL unit header and the first fragment of a NAL unit."""
-        if self._fragment >= 0:  # its end bit never came, its bytes have
+        """Open a fragmented NAL unit with its header and its first fragment."""
+        if self.fragments:  # the end bit of the one before never came, its bytes have
             self._end_fragment()
-        if self._marked or self._after_loss:
+        if self.is_marked or self._after_loss:
             self._look_at_beginning(header + content[:1])
-        self._fragment = len(self.unit)
-        self.unit += _UNKNOWN_LENGTH + header
-        self.unit += content
+        self.fragments += header, bytes(content)
+        self.fragment_bytes = len(header) + len(content)
 
     def _continue_fragment(self, content: memoryview) -> None:
         """Append a further fragment, the header that repeats in each excluded."""
-        if self._fragment < 0:  # its beginning is missing
+        if not self.fragments:  # its beginning is missing
             self._break()
             return
-        self.unit += content
-        if len(self.unit) > MAX_UNIT_BYTES:
+        self.fragments.append(bytes(content))
+        self.fragment_bytes += len(content)
+        if self.unit_bytes + self.fragment_bytes > MAX_UNIT_BYTES:
             self._break()
 
     def _end_fragment(self) -> None:
         """Complete the fragmented NAL unit."""
-        start, self._fragment, self.fragment_header = self._fragment, -1, b""
-        if start >= 0:
-            self._close(start)
+        if self.fragments:
+            nal = b"".join(self.fragments)
+            self._give_fragments_up()
+            self._close(nal)
 
-    def _close(self, start: int) -> None:
-        """Look at the NAL unit that goes from `start` to the end of the unit: keep it or not."""
-        unit = self.unit
-        begin, end = start + 4, len(unit)
-        searched = end
+    def _give_fragments_up(self) -> None:
+        self.fragments.clear()
+        self.fragment_bytes, self.fragment_header = 0, b""
+
+    def _close(self, nal: bytes) -> None:
+        """Look at a NAL unit that is whole: append it or not."""
+        searched = size = len(nal)
         if self._start_code_trial:
             self._start_code_trial -= 1
         elif not self._sends_start_codes:
-            searched = begin + START_CODE_SEARCH_BYTES
-        if unit.find(_START_CODE, begin, searched) >= 0:
-            self._split(start)
+            searched = START_CODE_SEARCH_BYTES
+        if nal.find(_START_CODE, 0, searched) >= 0:
+            self._split(nal)
             return
-        role = self.ROLES[unit[begin]]
+        role = self.ROLES[nal[0]]
         if role & PARAMETER_SET:
-            self._sets.learn(self._plain(bytes(unit[begin:])))
-            del unit[start:]
+            self._sets.learn(self._plain(nal))
             return
         if role & SLICE:
-            if end - begin <= self.HEADER_BYTES:  # an empty fragment and no more (rt#115)
-                del unit[start:]
+            if size <= self.HEADER_BYTES:  # an empty fragment and no more (rt#115)
                 return
             if not self._has_slice:
                 self._has_slice = True
                 self._unjudged -= 1
                 if self._unjudged <= 0:
-                    self._judge(bytes(unit[begin : begin + 8]))
+                    self._judge(nal[:8])
             if role & SYNC:
                 self._sync = True
         elif role & SEI:
-            if self._is_recovery_point(bytes(unit[begin:])):
+            if self._is_recovery_point(nal):
                 self._sync = True
         elif role & FORBIDDEN:  # forbidden_zero_bit: somebody on the way knows that it is broken
-            del unit[start:]
             self._break()
             return
         self._nal_count += 1
-        if end > MAX_UNIT_BYTES or self._nal_count > MAX_UNIT_NAL_UNITS:
+        self.unit += size.to_bytes(LENGTH_BYTES, "big"), nal
+        self.unit_bytes += LENGTH_BYTES + size
+        if self.unit_bytes > MAX_UNIT_BYTES or self._nal_count > MAX_UNIT_NAL_UNITS:
             self._break()
-            return
-        unit[start:begin] = (end - begin).to_bytes(4, "big")
 
-    def _split(self, start: int) -> None:
+    def _split(self, data: bytes) -> None:
         """Take apart what holds start codes: several NAL units in the place of one.
 
         Quirk 28: V380 and Amatek AR-N3222F send parameter sets and slice, start codes between
         them, as one NAL unit or fragmented as one; others put a start code in front.
         """
         self._sends_start_codes = True
-        data = bytes(self.unit[start + 4 :])
-        del self.unit[start:]
         if data.count(_START_CODE) > MAX_UNIT_NAL_UNITS:
             self._break()
             return
         for nal in split_annex_b(data):
-            self._add(nal)
+            self._add(bytes(nal))
 
     # Where units begin and end.
 
-    def _look_at_beginning(self, nal: bytes | memoryview) -> None:
+    def _look_at_beginning(self, nal: bytes) -> None:
         """See whether a NAL unit that comes after a mark or a loss begins a picture."""
         role = self.ROLES[nal[0]]
         first = not role & SLICE or self._is_first_slice(nal)
         if self._after_loss:
             self._after_loss = False
             self._broken = self._broken or not first
-        if not self._marked:
+        if not self.is_marked:
             return
         if not first:
             # More of a picture that was marked as complete.
-            self._marked, self._marker_trusted = False, False
+            self.is_marked, self._marker_trusted = False, False
             self._broken = self._broken or not self.unit
         elif role & (SLICE | LEADING):
             self._finish()  # a picture of its own, at the same time (rt#13)
-            self._marked = False
+            self.is_marked = False
 
     def _mark(self) -> None:
         """Take the marker as the end of the unit, if it can be and is trusted."""
-        if self._fragment >= 0:
+        if self.fragments:
             self.fragment_header = b""  # `push` must see the next one
             return
         if not self._has_slice:
             return
-        self._marked = True
+        self.is_marked = True
         if self._marker_trusted:
             self._finish()
 
     def _turn(self, timestamp: int | None) -> None:
         """End the unit because the timestamp has changed."""
-        if self._fragment >= 0:
+        if self.fragments:
             if self._last_marked:  # the end bit alone was left out
                 self._end_fragment()
-                self._marked = True
+                self.is_marked = True
             else:
                 self._break()
-        if self._marked and self._marker_trusted is None:
+        if self.is_marked and self._marker_trusted is None:
             self._marker_trusted = True
         if self.unit or self._broken:
             self._finish()
         self.timestamp = timestamp
-        self._marked = False
+        self.is_marked = False
 
     def _lose(self, lost: int, timestamp: int) -> None:
         """Throw away what a loss directly before this packet makes incomplete."""
         if timestamp != self.timestamp:
-            if self.unit and not (self._marked and self._marker_trusted is not False):
+            if self.unit and not (self.is_marked and self._marker_trusted is not False):
                 self._break()
             self._turn(timestamp)
-        elif self.unit or not self._marked:
+        elif self.unit or not self.is_marked:
             self._break()
         self._lost += lost
         self._after_loss = True
 
     def _break(self) -> None:
         """Give the open unit up. What follows of it is followed for its parameter sets only."""
-        if self._fragment >= 0:
-            del self.unit[self._fragment :]
-        self._fragment, self.fragment_header = -1, b""
+        self._give_fragments_up()
         self._broken = True
-        if len(self.unit) > MAX_UNIT_BYTES or self._nal_count > MAX_UNIT_NAL_UNITS:
-            self.unit.clear()
-            self._nal_count = 0
+        if self.unit_bytes > MAX_UNIT_BYTES or self._nal_count > MAX_UNIT_NAL_UNITS:
+            self._clear()
+
+    def _clear(self) -> None:
+        """Throw away what has come of the open unit."""
+        self.unit.clear()
+        self.unit_bytes = self._nal_count = 0
 
     def _finish(self) -> None:
         """Hand the open unit out, or throw it away, and begin another."""
@@ -337,11 +414,17 @@ class NalUnitDepacketizer(ABC):
             self._damaged = True
         elif self.timestamp is not None:
             self._frames.append(
-                Frame(self.timestamp, self.unit, self._sync, format_, self._lost, self._damaged)
+                Frame(
+                    self.timestamp,
+                    b"".join(self.unit),
+                    self._sync,
+                    format_,
+                    self._lost,
+                    self._damaged,
+                )
             )
             self._lost, self._damaged = 0, False
-        self.unit = bytearray()
-        self._nal_count = 0
+        self._clear()
         self._has_slice = self._sync = self._broken = False
 
     def _judge(self, nal: bytes) -> None:

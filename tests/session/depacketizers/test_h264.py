@@ -413,7 +413,8 @@ class LimitTests(SynchronousTestCase):
             made = depacketizer()
             for packet in packets:
                 made.push(memoryview(packet), 10, False, 0)
-                self.assertLess(len(made.unit), 11_100)
+                self.assertLess(made.unit_bytes + made.fragment_bytes, 11_100)
+                self.assertLess(sum(map(len, made.unit + made.fragments)), 11_100)
             frames = feed(made, [(P_NAL, 20, True)])
             self.assertEqual([(f.timestamp, f.damaged) for f in frames], [(20, True)])
 

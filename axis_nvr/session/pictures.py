@@ -1,0 +1,265 @@
+"""The fast path of interleaved pictures: out of a read, into units, with no call for each packet.
+
+Theory of operation. Nearly all that a camera sends is pictures of a steady shape: one NAL unit,
+alone in its packet or in fragments of which all but the last have the same size, the last packet
+marked, sequence numbers without a hole. `Pictures.take` takes them in one loop, whole ones and
+parts of them, and leaves everything else, whatever is odd about it, to the general path::
+
+    | $ | channel | length | 80 | type | sequence | timestamp | SSRC | fragment header | content
+    '------------------- head, 8 bytes -----------'-------------- tail ----------------'
+
+- Fragments of an open NAL unit: `head` is compared as one number, which grows by 1 from packet to
+  packet since the sequence number is its end, and `tail` as bytes. Where the sequence number wraps
+  the loop begins anew: a carry must not become the next payload type. This is done whenever a
+  fragmented NAL unit is open.
+- The first packet: what it begins with is looked up, the timestamp begins a picture. This is done
+  only while the stream is *steady*: units leave at their marked packet, nothing was lost, nothing
+  is held back.
+- The last packet, if it is marked: the picture is joined, once, and handed on.
+
+Padding, CSRCs and header extensions change the first byte of the packet, and so `head`.
+
+There is one state, that of the depacketizer and the receiver, and it is true after each call: a
+read may be cut anywhere, and either path goes on where the other stopped. `Pictures.arm` is called
+after each packet that went the general way, and finds out what may be taken now. A test holds
+both paths equal.
+"""
+
+import struct
+from collections.abc import Callable
+from functools import lru_cache
+
+from axis_nvr.media.units import VideoFormat
+from axis_nvr.session.depacketizers.nal_units import (
+    END_BIT,
+    MAX_UNIT_BYTES,
+    Beginning,
+    NalUnitDepacketizer,
+)
+from axis_nvr.session.rtp_receiver import RtpReceiver
+
+#: Shapes of packets that are remembered, a pair of sizes each.
+MAX_SHAPES = 256
+#: Beginnings of packets that are remembered for each source.
+MAX_BEGINNINGS = 64
+
+DOLLAR = 0x24
+#: The marker bit in a head.
+MARKER = 0x80 << 16
+#: Frames that are shorter go the general way: they may lack a part of what is compared.
+MIN_FRAME_BYTES = 20
+#: Where the RTP payload begins in a frame without CSRCs and extension.
+PAYLOAD = 16
+_WORD = struct.Struct("!Q")
+
+
+@lru_cache(maxsize=MAX_SHAPES)
+def _shape(tail_size: int, content_size: int) -> struct.Struct:
+    """Give what takes a frame apart into head, tail and content."""
+    return struct.Struct(f"!Q{tail_size}s{content_size}s")
+
+
+class Pictures:
+    """Takes the steady pictures of one track.
+
+    :param payload_type: of the track.
+    :param receiver: of the track.
+    :param nal_units: its depacketizer.
+    :param take_picture: takes what became a unit: timestamp, data, sync, format.
+    :param complete: completes the open fragmented NAL unit in the general way; told whether it
+        ended with the marker.
+    :ivar now: when the read came that is being taken.
+    """
+
+    __slots__ = (
+        "_armed",
+        "_beginnings",
+        "_complete",
+        "_format",
+        "_head",
+        "_last_tail",
+        "_may_begin",
+        "_middle_tail",
+        "_nal_units",
+        "_payload_type",
+        "_receiver",
+        "_source",
+        "_start",
+        "_steady",
+        "_sync",
+        "_take_picture",
+        "now",
+    )
+
+    def __init__(
+        self,
+        payload_type: int,
+        receiver: RtpReceiver,
+        nal_units: NalUnitDepacketizer,
+        take_picture: Callable[[int, bytes, bool, VideoFormat], None],
+        complete: Callable[[bool], None],
+    ) -> None:
+        self.now = 0.0
+        self._payload_type = payload_type
+        self._receiver = receiver
+        self._nal_units = nal_units
+        self._take_picture = take_picture
+        self._complete = complete
+        self._armed = False  # something may be taken
+        self._may_begin = self._steady = False
+        self._head = 0  # of each frame, without length, marker and sequence number
+        self._source = self._middle_tail = self._last_tail = b""
+        self._start = struct.Struct(f"!QI4s{nal_units.FRAGMENT_HEADER_BYTES}s")
+        self._beginnings: dict[bytes, Beginning] = {}
+        self._sync = False
+        self._format: VideoFormat | None = None
+
+    def arm(self, channel: int, may_begin: bool) -> bool:
+        """Find out what may be taken, after a packet has gone the general way.
+
+        :param channel: on which the packets come.
+        :param may_begin: whether pictures may begin here too; no while units are held back.
+        :returns: whether anything may be taken.
+        """
+        nal_units, receiver = self._nal_units, self._receiver
+        assert receiver.ssrc is not None
+        self._head = DOLLAR << 56 | channel << 48 | 0x80 << 24 | self._payload_type << 16
+        self._source = receiver.ssrc.to_bytes(4, "big")
+        self._may_begin = may_begin
+        if header := nal_units.fragment_header:
+            assert nal_units.timestamp is not None
+            source = (nal_units.timestamp & 0xFFFFFFFF).to_bytes(4, "big") + self._source
+            self._middle_tail = source + header
+            self._last_tail = source + header[:-1] + bytes((header[-1] | END_BIT,))
+        self._settle()
+        # The picture that is open was not looked at from its beginning: it ends the general way.
+        self._steady = self._steady and not nal_units.fragments
+        return self._armed
+
+    def _settle(self) -> None:
+        """Take note of what the depacketizer can do now."""
+        nal_units = self._nal_units
+        self._format = nal_units.format
+        self._steady = self._may_begin and nal_units.is_steady and self._format is not None
+        self._armed = self._steady or bool(nal_units.fragment_header)
+
+    def disarm(self) -> None:
+        """Take nothing more, until `arm`."""
+        self._armed = False
+
+    def take(self, data: bytes, place: int) -> int:
+        """Take what can be taken of a read.
+
+        :param data: the read, or a part of it.
+        :param place: where a frame begins.
+        :returns: where the first frame begins that was not taken; `place` if none was.
+        """
+        nal_units, receiver, size = self._nal_units, self._receiver, len(data)
+        while self._armed and place + MIN_FRAME_BYTES <= size:
+            length = data[place + 2] << 8 | data[place + 3]
+            end = place + 4 + length
+            if end > size or length < MIN_FRAME_BYTES - 4:
+                break
+            head = self._head | length << 32 | receiver.expected_sequence_number  # type: ignore[operator]
+            if not nal_units.fragment_header:
+                taken = self._take_first(data, place, end, head)
+            elif data.startswith(self._middle_tail, place + 8):
+                taken = self._take_middles(data, place, length, head)
+            else:
+                taken = self._take_last(data, place, end, head)
+            if not taken:
+                break
+            place += taken * (4 + length)
+        return place
+
+    def _take_first(self, data: bytes, place: int, end: int, head: int) -> int:
+        """Take a packet that begins a picture, or its next slice; it may be the whole of it.
+
+        :returns: how many packets were taken, as do the others.
+        """
+        nal_units, receiver = self._nal_units, self._receiver
+        found, timestamp, source, header = self._start.unpack_from(data, place)
+        beginning = self._beginnings.get(header) or self._learn(header)
+        begun = found == head if beginning.nal_header else found == head | MARKER
+        if not (begun and self._steady and source == self._source and beginning.is_slice):
+            return 0
+        if timestamp != receiver.timestamp:
+            if nal_units.unit:
+                return 0
+            nal_units.timestamp = receiver.begin_timestamp(timestamp, self.now)
+            nal_units.is_marked = False
+        elif nal_units.is_marked:
+            return 0
+        receiver.advance(1, end - place - PAYLOAD, self.now)
+        nal_header = beginning.nal_header
+        content = data[place + PAYLOAD + (len(header) if nal_header else 0) : end]
+        nal_units.fragments += nal_header, content
+        nal_units.fragment_bytes = len(nal_header) + len(content)
+        self._sync = beginning.sync
+        if nal_header:
+            nal_units.fragment_header = beginning.middle
+            self._middle_tail = data[place + 8 : place + PAYLOAD] + beginning.middle
+            self._last_tail = data[place + 8 : place + PAYLOAD] + beginning.last
+        else:
+            self._end(True)
+        return 1
+
+    def _take_middles(self, data: bytes, place: int, length: int, head: int) -> int:
+        """Take fragments of the same size: the hottest loop of all."""
+        nal_units, tail = self._nal_units, self._middle_tail
+        content_size = length - 4 - len(tail)
+        if content_size <= 0:
+            return 0
+        append = nal_units.fragments.append
+        most = min(
+            (len(data) - place) // (4 + length),
+            (MAX_UNIT_BYTES - nal_units.unit_bytes - nal_units.fragment_bytes) // content_size,
+            0x10000 - (head & 0xFFFF),
+        )
+        expected = head
+        frames = memoryview(data)[place : place + most * (4 + length)]
+        for found, rest, content in _shape(len(tail), content_size).iter_unpack(frames):
+            if found != expected or rest != tail:
+                break
+            append(content)
+            expected += 1
+        taken = expected - head
+        nal_units.fragment_bytes += taken * content_size
+        self._receiver.advance(taken, taken * (length - 12), self.now)
+        return taken
+
+    def _take_last(self, data: bytes, place: int, end: int, head: int) -> int:
+        """Take the last fragment of a NAL unit, the picture's last or not."""
+        nal_units, tail = self._nal_units, self._last_tail
+        begin = place + 8 + len(tail)
+        room = MAX_UNIT_BYTES - nal_units.unit_bytes - nal_units.fragment_bytes
+        (found,) = _WORD.unpack_from(data, place)
+        if (
+            found & ~MARKER != head
+            or not data.startswith(tail, place + 8)
+            or not 0 < end - begin <= room
+        ):
+            return 0
+        nal_units.fragments.append(data[begin:end])
+        nal_units.fragment_bytes += end - begin
+        self._receiver.advance(1, end - place - PAYLOAD, self.now)
+        self._end(found != head)
+        return 1
+
+    def _end(self, marker: bool) -> None:
+        """End the NAL unit, and the picture with it if this is all."""
+        nal_units = self._nal_units
+        if marker and self._steady and (data := nal_units.take_picture()) is not None:
+            assert nal_units.timestamp is not None
+            assert self._format is not None
+            self._take_picture(nal_units.timestamp, data, self._sync, self._format)
+        else:
+            self._complete(marker)
+            self._settle()
+
+    def _learn(self, header: bytes) -> Beginning:
+        """Look at the first bytes of a payload that have not been seen before."""
+        if len(self._beginnings) >= MAX_BEGINNINGS:
+            self._beginnings.clear()
+        self._beginnings[header] = beginning = self._nal_units.beginning(header)
+        return beginning
