@@ -10,7 +10,7 @@ the old one; the gap that came with the step tells of it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from axis_nvr.media.gop import Gop
@@ -56,38 +56,67 @@ class PlannedCluster(NamedTuple):
     cue: tuple[int, int] | None
 
 
-def straighten(
-    gop: Gop, units: Sequence[AccessUnit], shift_us: int = 0
-) -> tuple[Sequence[AccessUnit], int]:
+@dataclass(slots=True)
+class Course:
+    """How times ran in a group so far; the part of it that follows goes on from there.
+
+    :ivar shifts: how far each track's last unit was moved, in microseconds.
+    :ivar before: each track's last unit as it is stored, without its data.
+    :ivar spacings: from each track's last unit but one to its last, in microseconds.
+    """
+
+    shifts: dict[int, int] = field(default_factory=dict)
+    before: dict[int, AccessUnit] = field(default_factory=dict)
+    spacings: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def is_bent(self) -> bool:
+        """Whether it went on by a clock that is no longer right."""
+        return any(self.shifts.values())
+
+    def take(self, unit: AccessUnit, utc_us: int) -> AccessUnit:
+        """Go on to a unit, and give it with the time it is stored with."""
+        last = self.before.get(unit.track)
+        if last is not None:
+            self.spacings[unit.track] = max(0, utc_us - last.utc_us)
+        moved = unit if utc_us == unit.utc_us else unit._replace(utc_us=utc_us)
+        self.before[unit.track] = moved
+        return moved
+
+    def let_go(self) -> None:
+        """Keep no data."""
+        for track, unit in self.before.items():
+            self.before[track] = unit._replace(data=b"")
+
+
+def straighten(gop: Gop, units: Sequence[AccessUnit], course: Course) -> Sequence[AccessUnit]:
     """Take steps of the clock out of the middle of a group.
 
     Pictures are decoded in another order than they are shown in, so that their times alone do not
     tell a step; their distance on the media clock does.
 
-    :param shift_us: how far the part before this one was moved at its end.
-    :returns: the units, and how far the last of those that were moved was, 0 if none was.
+    :param course: of the parts before this one, a new one for the first; moved on by this.
     """
     reasons = {gap.reason for gap in gop.gaps}
-    if not shift_us and reasons.isdisjoint(_BENDS):
-        return units, 0
+    if not course.is_bent and reasons.isdisjoint(_BENDS):
+        for unit in units:
+            course.take(unit, unit.utc_us)
+        course.let_go()
+        return units
     is_told = GapReason.CLOCK_STEPPED in reasons
-    shifts: dict[int, int] = {}
-    before: dict[int, AccessUnit] = {}
-    spacings: dict[int, int] = {}
+    shift_us = next((shift for shift in course.shifts.values() if shift), 0)
     straight = []
     for unit in units:
-        track, last = unit.track, before.get(unit.track)
-        utc_us = unit.utc_us + shifts.setdefault(track, shift_us)
+        track, last = unit.track, course.before.get(unit.track)
+        utc_us = unit.utc_us + course.shifts.setdefault(track, shift_us)
         if last is not None:
-            expected_us, is_exact = _expected(last, unit, spacings.get(track, 0))
+            expected_us, is_exact = _expected(last, unit, course.spacings.get(track, 0))
             if abs(utc_us - expected_us) > (TOLD_STEP_US if is_told and is_exact else STEP_US):
-                shifts[track] += expected_us - utc_us
+                course.shifts[track] += expected_us - utc_us
                 utc_us = expected_us
-            spacings[track] = max(0, utc_us - last.utc_us)
-        moved = unit if utc_us == unit.utc_us else unit._replace(utc_us=utc_us)
-        before[track] = moved
-        straight.append(moved)
-    return straight, next((shift for shift in shifts.values() if shift), 0)
+        straight.append(course.take(unit, utc_us))
+    course.let_go()
+    return straight
 
 
 def _expected(last: AccessUnit, unit: AccessUnit, spacing_us: int) -> tuple[int, bool]:

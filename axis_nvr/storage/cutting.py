@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import AccessUnit, Format, GapReason
-from axis_nvr.storage.clusters import BlockTrack
+from axis_nvr.storage.clusters import BlockTrack, Course
 
 #: A block is cut at the first key frame this long after its start (Recording.DefaultSplitDuration).
 BLOCK_SECONDS = 300
@@ -35,7 +35,7 @@ class BlockState:
     :ivar main_track: index of the video track, without one of the first audio track.
     :ivar last_us: the latest time of the main track.
     :ivar stop_us: where it would end if nothing came any more.
-    :ivar shift_us: how far its last group was moved to go on by a clock that is no longer right.
+    :ivar course: how times ran in its last group.
     """
 
     start_us: int
@@ -43,7 +43,7 @@ class BlockState:
     tracks: dict[int, BlockTrack] = field(default_factory=dict)
     last_us: int = 0
     stop_us: int = 0
-    shift_us: int = 0
+    course: Course = field(default_factory=Course)
 
 
 def formats_of(units: Sequence[AccessUnit]) -> dict[int, Format]:
@@ -68,7 +68,7 @@ def cut_reason(
         track = block.tracks.get(index)
         if track is None or (form is not track.format and form != track.format):
             return Cut.FORMAT
-    if block.shift_us or (not is_bent and _source_changed(gop)):
+    if block.course.is_bent or (not is_bent and _source_changed(gop)):
         return Cut.CLOCK
     times = [unit.utc_us for unit in units]
     main = next((unit for unit in units if unit.track == block.main_track), None)

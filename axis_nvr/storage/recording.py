@@ -28,7 +28,7 @@ from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import AccessUnit, Gap, GapReason, MetadataFormat
 from axis_nvr.storage.block import BlockHead, BlockWriter
-from axis_nvr.storage.clusters import plan_clusters, straighten
+from axis_nvr.storage.clusters import Course, plan_clusters, straighten
 from axis_nvr.storage.cutting import BlockState, cut_reason, formats_of, stop_of
 from axis_nvr.storage.files import replace_file, storage_errors
 from axis_nvr.storage.gap_notes import GapNotes
@@ -134,10 +134,10 @@ class RecordingWriter:
         :raises StorageError: it is not stored.
         """
         stored, block = _stored(gop.units), self._block
-        shift_us = block.shift_us if block is not None and not gop.starts_at_sync else 0
-        units, shift_us = straighten(gop, stored, shift_us)
+        course = Course() if block is None or gop.starts_at_sync else block.course
+        units = straighten(gop, stored, course)
         if units and block is not None and gop.starts_at_sync:
-            cut = cut_reason(block, gop, units, is_bent=bool(shift_us))
+            cut = cut_reason(block, gop, units, is_bent=course.is_bent)
             if cut is not None:
                 self._finish_block()
         self.gaps.extend(gop.gaps, now)
@@ -150,7 +150,7 @@ class RecordingWriter:
                 raise StorageError(StorageErrorKind.FAILED, self._folder, message)
             block = self._open_block(units)
         self._append(block, gop, units, now)
-        block.shift_us = shift_us
+        block.course = course
 
     def _open_block(self, units: Sequence[AccessUnit]) -> _Block:
         start_us = min(unit.utc_us for unit in units)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.media.units import AccessUnit, Gap, GapReason
-from axis_nvr.storage.clusters import BlockTrack, plan_clusters, straighten
+from axis_nvr.storage.clusters import BlockTrack, Course, plan_clusters, straighten
 from axis_nvr.wire.matroska import MAX_RELATIVE_MS
 from tests.storage.making import AUDIO, START_US, VIDEO, gop_of, unit
 
@@ -110,9 +110,9 @@ class StraightenTests(SynchronousTestCase):
         """Forwards or backwards, pictures with B-frames keep their times to the next key frame."""
         for step_us in (-3_600_000_000, -200_000, -110_000, 150_000, 7_000_000):
             units, taken = self.group(step_us, GapReason.CLOCK_STEPPED)
-            straight, shift_us = straighten(gop_of(units), units)
-            self.assert_taken(straight, taken)
-            self.assertLess(abs(shift_us + step_us), 200)
+            course = Course()
+            self.assert_taken(straighten(gop_of(units), units, course), taken)
+            self.assertLess(abs(course.shifts[0] + step_us), 200)
 
     def test_a_media_clock_that_jumps(self) -> None:
         """Where the RTP timestamp is what jumped, the times are right as they are."""
@@ -122,13 +122,13 @@ class StraightenTests(SynchronousTestCase):
             unit(START_US + at * 40_000, taken_us=at * 40_000, gap=gap if at == 1 else None)
             for at in range(1, 5)
         ]
-        self.assertEqual(straighten(gop_of(units), units), (units, 0))
+        self.assertEqual(straighten(gop_of(units), units, Course()), units)
 
     def test_sound_is_moved_too(self) -> None:
         """The step is told with a picture; sound steps at its own unit."""
         units, _ = self.group(-300_000, GapReason.CLOCK_STEPPED)
         sounds = [sound(START_US + at * 20_000 - (300_000 if at > 3 else 0)) for at in range(8)]
-        straight, _ = straighten(gop_of(units), [*units, *sounds])
+        straight = straighten(gop_of(units), [*units, *sounds], Course())
         self.assertEqual(
             [u.utc_us for u in straight if u.track == 1],
             [START_US + at * 20_000 for at in range(8)],
@@ -138,11 +138,27 @@ class StraightenTests(SynchronousTestCase):
         """A long group goes out in parts; those behind the step are moved as far."""
         units = [unit(START_US + 3_600_000_000 + i * 40_000) for i in range(3)]
         part = gop_of(units, starts_at_sync=False)
-        straight, shift_us = straighten(part, units, -3_600_000_000)
+        straight = straighten(part, units, Course({0: -3_600_000_000}))
         self.assertEqual([u.utc_us for u in straight], [START_US + i * 40_000 for i in range(3)])
-        self.assertEqual(shift_us, -3_600_000_000)
+
+    def test_a_step_between_two_parts(self) -> None:
+        """A step far enough begins a part of its own, which goes on from the part before it."""
+        for step_us in (-7_200_000_000, 7_200_000_000):
+            units, taken = self.group(step_us, GapReason.CLOCK_STEPPED)
+            sounds = [sound(START_US + at * 64_000) for at in range(2)]
+            behind = [sound(START_US + at * 64_000 + step_us) for at in (2, 3)]
+            course = Course()
+            straighten(gop_of(units[:2]), [*units[:2], *sounds], course)
+            self.assertEqual({bytes(u.data) for u in course.before.values()}, {b""})
+            part = gop_of(units[2:], starts_at_sync=False)
+            straight = straighten(part, [*units[2:], *behind], course)
+            self.assert_taken(straight[:-2], taken[2:])
+            self.assertEqual(
+                [u.utc_us for u in straight[-2:]], [START_US + at * 64_000 for at in (2, 3)]
+            )
+            self.assertTrue(course.is_bent)
 
     def test_lost_packets_bend_nothing(self) -> None:
         """Without a word of the clock, times stay as they are."""
         units, _ = self.group(3_000_000, GapReason.PACKETS_LOST)
-        self.assertEqual(straighten(gop_of(units), units), (units, 0))
+        self.assertEqual(straighten(gop_of(units), units, Course()), units)
