@@ -195,6 +195,7 @@ class Pictures:
         content = data[place + PAYLOAD + (len(header) if nal_header else 0) : end]
         nal_units.fragments += nal_header, content
         nal_units.fragment_bytes = len(nal_header) + len(content)
+        nal_units.last_marked = False
         self._sync = beginning.sync
         if nal_header:
             nal_units.fragment_header = beginning.middle

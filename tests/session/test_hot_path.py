@@ -252,7 +252,7 @@ class EqualityTests(SynchronousTestCase):
         finally:
             patch.restore()
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=250, deadline=None)
     @given(streams(), st.lists(st.integers(0, 3000), max_size=10))
     def test_the_hot_path_is_the_general_one(self, stream: Stream, cuts: list[int]) -> None:
         """Same units, same gaps, same statistics, wherever the stream is cut."""
@@ -344,6 +344,20 @@ class EqualityTests(SynchronousTestCase):
                 del packets[len(fragments) - 2]
             reads = [b"".join(interleaved(0, packet) for packet in packets)]
             self.assertEqual(receive(Codec.H264, reads), self.general(Codec.H264, reads))
+
+    def test_a_fragment_that_changes_its_timestamp(self) -> None:
+        """It is not of the picture that began, which lacks its end."""
+        sender = Sender(sequence_number=10)
+        warm_up = warmed_up(Codec.H264, sender)
+        fragments = p.fu_a(p.P + bytes(20), 10)
+        packets = [sender.packet(fragments[0], BEGIN, False)]
+        packets += sender.unit(fragments[1:], BEGIN + 100)
+        packets += sender.unit([p.P + b"\x42"], BEGIN + 3000)
+        reads = [b"".join(interleaved(0, packet) for packet in packets)]
+        outcome = receive(Codec.H264, reads, warm_up)
+        self.assertEqual(outcome, self.general(Codec.H264, reads, warm_up))
+        self.assertEqual(outcome[0][-1].timestamp, BEGIN + 3000)
+        self.assertEqual(len(outcome[0]), WARM_UP_PICTURES + 1)
 
     def test_a_last_fragment_without_marker(self) -> None:
         """It ends its NAL unit and not the picture: another slice follows."""

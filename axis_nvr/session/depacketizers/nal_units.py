@@ -94,6 +94,7 @@ class NalUnitDepacketizer(ABC):
     :ivar fragments: the open fragmented NAL unit, in pieces; empty if none is open.
     :ivar fragment_bytes: how much it is.
     :ivar is_marked: the marker has come for the unit of this timestamp.
+    :ivar last_marked: the marker was set in the last packet.
     :ivar timestamp: of the open access unit; None before the first.
     :ivar fragment_header: what a payload that continues the open fragmented NAL unit begins with;
         empty if none is open or what is open has been given up.
@@ -124,7 +125,7 @@ class NalUnitDepacketizer(ABC):
         self._after_loss = False  # does the next NAL unit begin its picture?
         self.is_marked = False  # the marker has come; is the unit complete?
         self._marker_trusted: bool | None = None  # None: not known yet
-        self._last_marked = False  # was the last packet?
+        self.last_marked = False
         self._start_code_trial = START_CODE_TRIAL_NAL_UNITS
         self._sends_start_codes = False
         self._pictures = self._implausible = 0
@@ -147,7 +148,7 @@ class NalUnitDepacketizer(ABC):
             self._take(payload)
         if marker:
             self._mark()
-        self._last_marked = marker
+        self.last_marked = marker
         if not self._frames:
             return NO_FRAMES
         frames, self._frames = self._frames, []
@@ -193,7 +194,7 @@ class NalUnitDepacketizer(ABC):
         if data.find(_START_CODE, LENGTH_BYTES, LENGTH_BYTES + START_CODE_SEARCH_BYTES) >= 0:
             return None
         self._unjudged -= 1
-        self.is_marked = self._last_marked = True
+        self.is_marked = self.last_marked = True
         self._give_fragments_up()
         return data
 
@@ -205,7 +206,7 @@ class NalUnitDepacketizer(ABC):
         self._end_fragment()
         if marker:
             self._mark()
-        self._last_marked = marker
+        self.last_marked = marker
         frames, self._frames = self._frames, []
         return frames
 
@@ -369,7 +370,7 @@ class NalUnitDepacketizer(ABC):
     def _turn(self, timestamp: int | None) -> None:
         """End the unit because the timestamp has changed."""
         if self.fragments:
-            if self._last_marked:  # the end bit alone was left out
+            if self.last_marked:  # the end bit alone was left out
                 self._end_fragment()
                 self.is_marked = True
             else:
