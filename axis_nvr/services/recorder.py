@@ -23,6 +23,7 @@ from axis_nvr.services.recording_feed import Allowance
 from axis_nvr.services.recording_job import RecordingJob
 from axis_nvr.services.status import IdleCamera, RecorderReport, RecordingReport, StreamReport
 from axis_nvr.services.stream_registry import StreamLease, StreamRegistry, StreamRequest
+from axis_nvr.services.stream_status import StreamState
 from axis_nvr.storage.recording import RecordingDetails
 
 #: A stop that takes longer goes on without the rest, in seconds: a disk that hangs must not keep
@@ -161,9 +162,9 @@ class Recorder(Service):
                 if camera.id not in used
             ),
             recordings=tuple(
-                RecordingReport(entry.config.disk, entry.config.options, entry.job.status)
+                _recording_report(entry.config, entry.job, entry.lease.stream)
                 for entry in self._recordings
-                if entry.job is not None
+                if entry.job is not None and entry.lease is not None
             ),
             disks=tuple(disk.report for disk in self.disks.values()),
             buffered_bytes=self._budget.used_bytes,
@@ -176,6 +177,16 @@ def _source_token(options: StreamOptions) -> int:
     """Read the number of the ``camera`` option; 1 if there is none, or it is no small number."""
     text = options.get("camera") or ""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 3 else 1
+
+
+def _recording_report(
+    config: RecordingConfig, job: RecordingJob, stream: CameraStream
+) -> RecordingReport:
+    status, state = job.status, stream.status.state
+    idle = status.state == "recording" and state is not StreamState.PLAYING
+    return RecordingReport(
+        config.disk, config.options, status, "no pictures" if idle else status.state
+    )
 
 
 def _stream_report(request: StreamRequest, stream: CameraStream) -> StreamReport:

@@ -37,11 +37,14 @@ class RecordingReport:
     """A continuous recording.
 
     :param options: as configured.
+    :param state: in a word or two: the job's, but ``no pictures`` where it is ready to record and
+        its stream does not play.
     """
 
     disk: str
     options: str
     job: JobStatus
+    state: str
 
 
 @dataclass(frozen=True, slots=True)

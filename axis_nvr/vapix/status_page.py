@@ -36,6 +36,7 @@ COLOURS = {
     "opening": "busy",
     "closing": "busy",
     "waiting": "bad",
+    "no pictures": "bad",
     "ok": "good",
     "starting": "busy",
 }
@@ -128,7 +129,7 @@ def _verdict(report: RecorderReport, problems: list[str]) -> str:
         items = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
         count = "1 thing needs" if len(problems) == 1 else f"{len(problems)} things need"
         return f'<div class="verdict bad">{count} attention<ul>{items}</ul></div>'
-    running = sum(recording.job.state == "recording" for recording in report.recordings)
+    running = sum(recording.state == "recording" for recording in report.recordings)
     playing = sum(stream.status.state == StreamState.PLAYING for stream in report.streams)
     if running == len(report.recordings) and playing == len(report.streams):
         if not running:
@@ -208,7 +209,7 @@ def _recordings(recordings: Iterable[RecordingReport]) -> str:
 
 def _recording_row(report: RecordingReport) -> str:
     job = report.job
-    state = "losing pictures" if job.is_dropping else job.state
+    state = "losing pictures" if job.is_dropping else report.state
     error = job.last_error if job.state != "recording" else ""
     return (
         f"<tr><td><b>{escape(job.name)}</b>{_dim(report.options).replace('&amp;', '&amp;<wbr>')}"

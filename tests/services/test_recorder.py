@@ -1,5 +1,6 @@
 """The recorder: what is recorded from which camera to which disk, and how it starts and ends."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from axis_nvr.media.budget import ByteBudget
 from axis_nvr.media.buffer import GopBuffer
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import AccessUnit, Codec, Gap, VideoFormat
+from axis_nvr.protocols.address import StreamProtocol
 from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.recorder import STOP_SECONDS, Recorder
 from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
+from axis_nvr.services.stream_status import StreamState, StreamStatus
 from axis_nvr.storage.disk import DiskState, DiskStatus
 from axis_nvr.storage.recording import RecordingDetails
 
@@ -75,7 +78,8 @@ class FakeStream:
     def __init__(self, request: StreamRequest, log: list[str]) -> None:
         self.request = request
         self.buffer = GopBuffer()
-        self.status = f"status of {request.camera.id}"
+        protocol = StreamProtocol.RTSPT
+        self.status = StreamStatus(request.camera.id, protocol, StreamState.PLAYING, 0)
         self._log = log
 
     def start(self) -> None:
@@ -195,6 +199,16 @@ class RecorderTests(SynchronousTestCase):
         self.assertEqual([each.state for each in report.disks], ["ok"])
         self.assertEqual((report.uptime_seconds, report.serial), (90.0, "ACCC8E000001"))
         self.assertNotIn("s3cret", repr(report))
+
+    def test_a_recording_of_a_stream_that_does_not_play(self) -> None:
+        """It is not called recording: nothing is."""
+        self.add("device=front")
+        self.add("device=yard")
+        self.recorder.startService()
+        front = self.streams[0]
+        front.status = replace(front.status, state=StreamState.REFUSED)
+        states = [each.state for each in self.recorder.report.recordings]
+        self.assertEqual(states, ["no pictures", "recording"])
 
     def test_a_disk_that_hangs_does_not_keep_it_from_ending(self) -> None:
         """After a while the recorder ends without it."""

@@ -75,8 +75,8 @@ WELL = RecorderReport(
     (FRONT, YARD),
     (IdleCamera("gate", "192.168.0.92"),),
     (
-        RecordingReport("HDD_DISK", "device=front&videocodec=h264&fps=25", JOB),
-        RecordingReport("HDD_DISK", "device=yard", replace(JOB, name="yard")),
+        RecordingReport("HDD_DISK", "device=front&videocodec=h264&fps=25", JOB, JOB.state),
+        RecordingReport("HDD_DISK", "device=yard", replace(JOB, name="yard"), JOB.state),
     ),
     (
         DiskReport(
@@ -119,8 +119,11 @@ ILL = replace(
                 recording_id="",
                 last_error=f"{_EVIL}: no space",
             ),
+            "waiting",
         ),
-        RecordingReport("HDD_DISK", "device=yard", replace(JOB, name="yard", is_dropping=True)),
+        RecordingReport(
+            "HDD_DISK", "device=yard", replace(JOB, name="yard", is_dropping=True), JOB.state
+        ),
     ),
     disks=(
         DiskReport("HDD_DISK", _EVIL, "failed", 1, 2, 3, 4, error="no space left on device"),
@@ -131,5 +134,7 @@ NOTHING = replace(WELL, streams=(), idle_cameras=(), recordings=(), disks=())
 STARTING = replace(
     WELL,
     streams=(replace(FRONT, status=replace(FRONT.status, state=StreamState.CONNECTING)),),
-    recordings=(RecordingReport("HDD_DISK", "device=front", replace(JOB, state="opening")),),
+    recordings=(
+        RecordingReport("HDD_DISK", "device=front", replace(JOB, state="opening"), "opening"),
+    ),
 )
