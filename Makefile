@@ -9,7 +9,7 @@ OPTIONS ?=
 help:
 	@echo 'make run       set up and run the demonstration: virtual cameras, recorded to a fresh disk'
 	@echo 'make test      set up, lint, check types, build the docs, run all tests'
-	@echo 'make test-all  the same, and the benchmarks'
+	@echo 'make test-all  the same, then fuzzing and the benchmarks'
 	@echo 'make bench     the benchmarks, each figure beside its yardstick'
 	@echo 'make docs      the documentation as HTML, in docs/_build/html'
 	@echo 'make format    bring the code into shape'
@@ -21,14 +21,17 @@ set-up:
 set-up-test:
 	@tools/set-up test
 
+set-up-fuzz: set-up-test
+	@tools/set-up fuzz
+
 run: set-up
-	@$(BIN)/twistd --nodaemon --pidfile= axis-nvr --demo $(OPTIONS)
+	@trap : INT; $(BIN)/twistd --nodaemon --pidfile= axis-nvr --demo $(OPTIONS) || [ $$? -eq 130 ]
 
 test: set-up-test
 	@$(BIN)/python tools/run_tests.py
 
-test-all: set-up-test
-	@$(BIN)/python tools/run_tests.py --bench
+test-all: set-up-fuzz
+	@$(BIN)/python tools/run_tests.py --all
 
 bench: set-up-test
 	@$(BIN)/python tools/run_tests.py --only bench

@@ -37,6 +37,7 @@ setup(
             "mypy-zope >= 1.0.14",
             "ruff >= 0.12",
         ],
+        "fuzz": ["atheris >= 3.0"],
         "docs": ["myst-parser >= 4.0", "sphinx >= 8.2", "towncrier >= 24.8"],
     },
 )

@@ -1,10 +1,12 @@
 """Run everything a change must pass, and end with one line: ``N passed, N failed``.
 
-Lint, format, types and documentation count as one test each. The unit tests share the processors;
-the integration tests, which watch the clock and real peers, run one after the other.
+Lint, format, types and documentation count as one test each, and so do each benchmark and the
+fuzzing. The unit tests share the processors; the integration tests, which watch the clock and real
+peers, run one after the other: two at a time they end no sooner than their waiting, and some fail.
 """
 
 import argparse
+import importlib.util
 import os
 import re
 import subprocess
@@ -20,8 +22,18 @@ PYTHON = [sys.executable, "-m"]
 SUMMARY_FILE = Path(sys.prefix) / ".summary"
 #: A step that takes longer is ended and has failed, in seconds.
 STEP_TIMEOUT = 420
+#: A benchmark or the fuzzing may take longer, in seconds.
+LONG_STEP_TIMEOUT = 900
+#: How long each target of the fuzzing takes, in seconds.
+FUZZ_SECONDS = 5
+#: Packages of tests that are steps of their own.
+NOT_UNIT = {"integration", "bench", "fuzz"}
+#: Kinds of steps that run when they are asked for.
+ON_REQUEST = {"fuzz", "bench"}
 #: The last line of trial, and a word with its number in it.
 SUMMARY = re.compile(r"^(?:PASSED|FAILED)(?: \((?P<counts>.*)\))?$", re.MULTILINE)
+#: What the fuzzer says of each module.
+NOISE = re.compile(r"^INFO: Instrumenting .*\n", re.MULTILINE)
 COUNT = re.compile(r"(\w+)=(\d+)")
 
 
@@ -33,8 +45,8 @@ class Result(NamedTuple):
     skipped: int = 0
 
 
-def run(name: str, *command: str) -> tuple[int, str]:
-    """Run a command, show its name, and its output only if it fails."""
+def run(name: str, *command: str, timeout: float = STEP_TIMEOUT) -> tuple[int, str]:
+    """Run a command, show its name, and its output if it fails."""
     begin = time.monotonic()
     say(f"{name} ...", end=" ")
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "", "NO_COLOR": "1"}
@@ -49,12 +61,12 @@ def run(name: str, *command: str) -> tuple[int, str]:
         start_new_session=True,
     )
     try:
-        output, _ = process.communicate(timeout=STEP_TIMEOUT)
+        output, _ = process.communicate(timeout=timeout)
         code = process.returncode
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, 9)
         output, code = process.communicate()[0], -9
-        output += f"\nended after {STEP_TIMEOUT} s\n"
+        output += f"\nended after {timeout:.0f} s\n"
     say(f"{'ok' if code == 0 else 'FAILED'} ({time.monotonic() - begin:.0f} s)")
     if code:  # of many tests, those that failed
         say(output[max(0, output.find("\n====")) :])
@@ -69,6 +81,26 @@ def check(name: str, *command: str) -> Callable[[], Result]:
         return Result(int(code == 0), int(code != 0))
 
     return step
+
+
+def report(name: str, *command: str) -> Callable[[], Result]:
+    """Make a step that may take long, and whose output is what one wants to see."""
+
+    def step() -> Result:
+        code, output = run(name, *command, timeout=LONG_STEP_TIMEOUT)
+        if code == 0:
+            say(NOISE.sub("", output))
+        return Result(int(code == 0), int(code != 0))
+
+    return step
+
+
+def fuzz() -> Result:
+    """Fuzz every target for a moment, where the fuzzer is installed."""
+    if importlib.util.find_spec("atheris") is None:
+        say("fuzzing ... skipped: atheris is not installed")
+        return Result(0, 0, 1)
+    return report("fuzzing", *PYTHON, "tests.fuzz.run", "--seconds", str(FUZZ_SECONDS))()
 
 
 def trial(name: str, *arguments: str) -> Callable[[], Result]:
@@ -103,7 +135,7 @@ def unit_tests() -> list[str]:
     """Name every test module or package that talks to no real peer."""
     names = {path.name.removesuffix(".py") for path in (ROOT / "tests").glob("test_*.py")}
     names |= {path.parent.name for path in (ROOT / "tests").glob("*/__init__.py")}
-    return [f"tests.{name}" for name in sorted(names - {"integration", "bench"})]
+    return [f"tests.{name}" for name in sorted(names - NOT_UNIT)]
 
 
 def benchmarks() -> list[str]:
@@ -123,7 +155,8 @@ def steps() -> dict[str, list[Callable[[], Result]]]:
         "docs": [check("docs", sys.executable, *sphinx)],
         "unit": [trial("unit tests", "--jobs=2", *unit_tests())],
         "integration": [trial("integration tests", "tests.integration")],
-        "bench": [check(name, *PYTHON, name) for name in benchmarks()],
+        "fuzz": [fuzz],
+        "bench": [report(name, *PYTHON, name) for name in benchmarks()],
     }
 
 
@@ -131,13 +164,13 @@ def main() -> int:
     """Run the steps asked for; the exit code says whether all passed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=list(steps()), help="this kind of step and no other")
-    parser.add_argument("--bench", action="store_true", help="the benchmarks too")
+    parser.add_argument("--all", action="store_true", help="fuzzing and benchmarks too")
     arguments = parser.parse_args()
     passed = failed = skipped = 0
     for kind, todo in steps().items():
         if arguments.only not in (None, kind):
             continue
-        if kind == "bench" and not (arguments.bench or arguments.only):
+        if kind in ON_REQUEST and not (arguments.all or arguments.only):
             continue
         for step in todo:
             result = step()
