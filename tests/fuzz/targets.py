@@ -25,6 +25,7 @@ from axis_nvr.wire import (
     rtsp_headers,
     rtsp_range,
     sdp,
+    sei,
 )
 from tests.session.streams import track
 
@@ -41,6 +42,7 @@ def rtp_packet(data: bytes) -> None:
     rtp.parse_packet(data)
     extension = rtp.parse_extension(data)
     rtp_extensions.parse_replay(extension)
+    rtp_extensions.abs_send_time_us(extension, 1)
 
 
 def messages(data: bytes) -> None:
@@ -99,6 +101,7 @@ TARGETS: dict[str, Target] = {
     "h265-sps": h265.parse_sps,
     "h265-vps": h265.parse_vps,
     "h265-format": lambda data: h265_format([], [data[::2]], [data[1::2]]),
+    "sei": sei.parse_h264_sei,
     "aac": aac.parse_audio_specific_config,
     "adts": aac.parse_adts,
     "latm": latm.parse_stream_mux_config,
