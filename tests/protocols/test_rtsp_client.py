@@ -17,6 +17,7 @@ from axis_nvr.protocols.failures import MediaMissing, NoAnswer
 from axis_nvr.protocols.rtsp_client import CameraSession
 from axis_nvr.session.dialogue import Dialogue
 from axis_nvr.session.dialogue_events import Redirected
+from axis_nvr.session.media import HOLD_SECONDS
 from axis_nvr.session.tracks import TrackDescription
 from axis_nvr.session.transports import (
     Delivery,
@@ -175,7 +176,7 @@ class LifeTests(SessionCase):
         self.assertEqual(self.channel.calls, ["rest"])
         self.assertEqual([track.kind for track in self.session.tracks], ["audio"])
         self.send_media(1, 2, 3)
-        self.clock.advance(1.1)
+        self.clock.advance(HOLD_SECONDS)
         self.assertEqual(len(self.units), 3)
         self.assertEqual(self.session.statistics()[0].packets, 3)
 
@@ -313,7 +314,7 @@ class FailureTests(SessionCase):
             raise KeyError("bug")
 
         self.send_media(1)
-        self.clock.advance(1.1)
+        self.clock.advance(HOLD_SECONDS)
         self.deliver = broken
         self.send_media(2)
         self.assertIsInstance(self.losses[0].value, KeyError)
@@ -378,7 +379,7 @@ class UnicastTests(SessionCase):
         for number in range(1, 6):
             self.session.rtp_received(0, self.packet(number))
         self.session.drained()
-        self.clock.advance(2)
+        self.clock.advance(HOLD_SECONDS)
         self.assertEqual(len(self.units), 5)
         self.assertEqual([call[:2] for call in self.ports.calls[2:]], [("report", 0)])
         self.assertEqual(self.session.warnings, ("small buffers",))
@@ -390,7 +391,7 @@ class UnicastTests(SessionCase):
         self.play(SDP, "RTP/AVP;unicast;client_port=4000-4001")
         self.session.rtp_received(0, self.packet(1))
         self.session.drained()
-        self.clock.advance(1.5)
+        self.clock.advance(HOLD_SECONDS)
         self.session.rtp_received(0, self.packet(3))
         self.session.drained()
         self.clock.advance(0.5)
