@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from axis_nvr.errors import ConfigError, PeerRefused, RemoteProtocolError, WireError
 from axis_nvr.protocols.address import CameraAddress, CertificateValidation, StreamProtocol
 from axis_nvr.protocols.channel import CLOSE_SECONDS, Connection, connect
-from axis_nvr.protocols.tick import TickReader
+from axis_nvr.protocols.tick import TICK_SECONDS, TickReader
 from axis_nvr.protocols.tunnel import TunnelChannel
 from axis_nvr.session.digest import Authenticator, Credentials
 from axis_nvr.session.tunnel import TunnelClient
@@ -91,9 +91,9 @@ class ConnectionTests(SynchronousTestCase):
         self.connection.rest()
         self.transport.socket.coming = [b"media", b""]
         self.transport.connectionLost = self.connection.connectionLost  # type: ignore[attr-defined]
-        self.clock.advance(0.05)
+        self.clock.advance(TICK_SECONDS)
         self.assertEqual(self.owner.data, b"media")
-        self.clock.advance(0.05)
+        self.clock.advance(TICK_SECONDS)
         self.assertIsInstance(self.owner.lost[0].value, ConnectionDone)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import RemoteProtocolError
 from axis_nvr.protocols.media_ports import MediaPorts, address_or
-from axis_nvr.protocols.tick import TickReader
+from axis_nvr.protocols.tick import TICK_SECONDS, TickReader
 from axis_nvr.protocols.udp import PortPair
 from axis_nvr.session.transports import MulticastTransport, UnicastTransport
 from axis_nvr.wire.rtcp import parse_compound
@@ -75,7 +75,7 @@ class MediaPortsTests(SynchronousTestCase):
         self.ports.open(1, UnicastTransport(offered[1], (50002, 50003)), 7)
         self.sockets[0].coming = [(b"v1", (CAMERA, 1)), (b"v2", (CAMERA, 1))]
         self.sockets[3].coming = [(b"sr", (CAMERA, 1))]
-        self.clock.advance(0.05)
+        self.clock.advance(TICK_SECONDS)
         for port in self.reactor.readers:  # RTCP, which is not left to ticks
             port.doRead()
         self.assertEqual(self.receiver.rtp, [(0, b"v1"), (0, b"v2")])
@@ -100,7 +100,7 @@ class MediaPortsTests(SynchronousTestCase):
         self.ports.send_report(0, b"report")
         self.assertEqual(self.sockets[0].sent + self.sockets[1].sent, [])
         self.sockets[0].coming = [(b"v", (CAMERA, 40123))]
-        self.clock.advance(0.05)
+        self.clock.advance(TICK_SECONDS)
         self.assertEqual(self.receiver.rtp, [(0, b"v")])
 
     def test_another_source(self) -> None:
@@ -112,7 +112,7 @@ class MediaPortsTests(SynchronousTestCase):
             (b"camera", (CAMERA, 1)),
             (b"other", ("192.0.2.66", 1)),
         ]
-        self.clock.advance(0.05)
+        self.clock.advance(TICK_SECONDS)
         self.assertEqual([data for _, data in self.receiver.rtp], [b"named", b"camera"])
         self.assertEqual(self.ports.warnings, ["1 datagrams of other hosts dropped"])
 

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import RemoteProtocolError
-from axis_nvr.protocols.tick import TickReader
+from axis_nvr.protocols.tick import TICK_SECONDS, TickReader
 from axis_nvr.protocols.udp import (
     BUFFER_BYTES,
     MAX_DATAGRAMS_PER_READ,
@@ -101,7 +101,7 @@ class DatagramPortTests(SynchronousTestCase):
         """A tick reads every datagram that is there."""
         self.port.start(urgent=False)
         self.socket.coming = [(b"%d" % i, CAMERA) for i in range(5)]
-        self.clock.advance(0.05)
+        self.clock.advance(TICK_SECONDS)
         self.assertEqual(self.received, [b"0", b"1", b"2", b"3", b"4"])
         self.assertEqual(self.reactor.readers, set())
 
@@ -109,7 +109,7 @@ class DatagramPortTests(SynchronousTestCase):
         """One port is read up to a bound, so that the others have their turn."""
         self.port.start(urgent=False)
         self.socket.coming = [(b"x", CAMERA)] * (MAX_DATAGRAMS_PER_READ + 3)
-        self.clock.advance(0.05)
+        self.clock.advance(TICK_SECONDS)
         self.assertEqual(len(self.received), MAX_DATAGRAMS_PER_READ)
 
     def test_urgent(self) -> None:
@@ -163,7 +163,7 @@ class DatagramPortTests(SynchronousTestCase):
         self.make(self.socket, lambda data: self.port.close())
         self.port.start(urgent=False)
         self.socket.coming = [(b"last", CAMERA), (b"too late", CAMERA)]
-        self.clock.advance(0.05)
+        self.clock.advance(TICK_SECONDS)
         self.assertEqual(len(self.socket.coming), 1)
         self.assertTrue(self.socket.closed)
         self.assertEqual((self.port.fileno(), self.clock.getDelayedCalls()), (-1, []))
