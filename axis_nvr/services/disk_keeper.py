@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 
 from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
 from axis_nvr.services.status import DiskReport
-from axis_nvr.storage.disk import Disk, DiskState
+from axis_nvr.storage.disk import Disk
+from axis_nvr.storage.disk_status import DiskState
 from axis_nvr.storage.recording import RecordingDetails
 
 #: The first wait after a disk could not be started, in seconds; it doubles up to the longest.

@@ -5,9 +5,8 @@ has one thread, and one disk that hangs stops no other. The reactor's thread put
 a bounded queue; the writer thread takes everything that waits, writes, syncs and indexes it as one
 batch (`axis_nvr.storage.writer`) and sends all outcomes back with one `callFromThread`.
 
-When the queue is full, whole groups are dropped: the newest of the recording that asks, and what
-follows of it up to the next key frame. The recording keeps a gap of it, which says from when to
-when, and that the disk was slow.
+When the queue is full, whole groups of the recording that asks are dropped
+(`axis_nvr.storage.running_recording`).
 
 Nothing here waits for the disk in the reactor's thread. A Deferred that is cancelled does not take
 its job back: what was given is written; only the outcome is not told.
@@ -19,7 +18,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import tzinfo
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -29,57 +27,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from axis_nvr.errors import StorageError, StorageErrorKind
-from axis_nvr.media.gop import Gop
-from axis_nvr.media.units import Gap, GapReason
+from axis_nvr.storage.disk_status import DiskState, DiskStatus
 from axis_nvr.storage.files import Files, IFiles
+from axis_nvr.storage.once import Once
 from axis_nvr.storage.queue import WriteQueue
-from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
-from axis_nvr.storage.writer import (
-    CloseRecording,
-    DiskWriter,
-    Job,
-    NoteGap,
-    OpenRecording,
-    WriteGop,
-)
-
-
-class DiskState(StrEnum):
-    """How a disk is; all but the first two are what the last thing that failed says."""
-
-    STOPPED = "stopped"
-    OK = "ok"
-    FULL = "full"
-    ABSENT = "absent"
-    READ_ONLY = "read-only"
-    LOCKED = "locked"
-    CORRUPT = "corrupt"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class DiskStatus:
-    """What a disk has done and has left.
-
-    :param total_bytes: of its file system; 0 if unknown.
-    :param queued_gops: waiting or being written.
-    :param dropped_gops: given up because the queue was full.
-    :param failed_gops: that the disk did not take.
-    :param last_error: in words, empty if there was none.
-    """
-
-    disk_id: str
-    state: DiskState
-    total_bytes: int
-    free_bytes: int
-    recordings: int
-    queued_gops: int
-    queued_bytes: int
-    written_gops: int
-    written_bytes: int
-    dropped_gops: int
-    failed_gops: int
-    last_error: str
+from axis_nvr.storage.recording import RecordingDetails
+from axis_nvr.storage.running_recording import Recording
+from axis_nvr.storage.writer import DiskWriter, Job, OpenRecording, WriteGop
 
 
 class StartThread(Protocol):
@@ -100,107 +54,6 @@ class _Ticket:
 
     job: Job
     outcome: "Deferred[Any]"
-
-
-class _Once:
-    """Something that happens once and that any number may wait for, before it and after."""
-
-    def __init__(self) -> None:
-        self._waiting: list[Deferred[None]] = []
-        self._result: list[Failure | None] = []
-
-    def wait(self) -> "Deferred[None]":
-        """Give a Deferred that fires when it has happened; cancelling it is nobody else's loss."""
-        waiter: Deferred[None] = Deferred()
-        if self._result:
-            waiter.callback(cast(None, self._result[0]))
-        else:
-            self._waiting.append(waiter)
-        return waiter
-
-    def fire(self, result: Failure | None) -> None:
-        """Say that it has happened, or failed."""
-        if self._result:
-            return
-        self._result.append(result)
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            if not waiter.called:
-                waiter.callback(cast(None, result))
-
-
-class Recording:
-    """A recording that runs. Made by `Disk.open_recording`.
-
-    :ivar recording_id: its id, as every API shows it.
-    :ivar details: what it was opened with.
-    :ivar dropped_gops: groups given up because the disk was slow.
-    """
-
-    log = Logger()
-
-    def __init__(self, disk: "Disk", writer: RecordingWriter) -> None:
-        self.recording_id = writer.recording_id
-        self.details = writer.details
-        self.dropped_gops = 0
-        self._disk = disk
-        self._writer = writer
-        self._lost: Gap | None = None
-        self._skips_parts = False
-        self._closed: _Once | None = None
-
-    def write(self, gop: Gop) -> "Deferred[None]":
-        """Store a group.
-
-        :returns: fires when it is durable: written, synced and in the index. Cancelling it changes
-            nothing on the disk.
-        :raises StorageError: as a failure: it is not stored: the disk failed, the queue was full,
-            or the recording is closed.
-        """
-        if self._closed is not None:
-            return fail(self._disk.error(f"recording {self.recording_id} is closed"))
-        if gop.starts_at_sync:
-            self._skips_parts = False
-        if not self._skips_parts:
-            gaps = () if self._lost is None else (self._lost,)
-            outcome = self._disk.offer(WriteGop(self._writer, gop, gaps), gop.size_bytes)
-            if outcome is not None:
-                self._lost = None
-                return outcome
-        self._skips_parts = True  # the rest of the group is of no use without this part
-        self._drop(gop)
-        return fail(self._disk.error("the disk is too slow: a group was dropped"))
-
-    def _drop(self, gop: Gop) -> None:
-        self.dropped_gops += 1
-        self._disk.dropped_gops += 1
-        if self._lost is None:
-            self.log.warn(
-                "{recording}: the disk {disk} is too slow, groups are dropped",
-                recording=self.recording_id,
-                disk=self._disk.disk_id,
-            )
-        start_us = gop.start_us if self._lost is None else self._lost.start_us
-        self._lost = Gap(start_us, gop.end_us, GapReason.SLOW_DISK)
-
-    def note_gap(self, gap: Gap) -> None:
-        """Note that something is missing, such as after a lost connection."""
-        if self._closed is None:
-            noted = self._disk.put(NoteGap(self._writer, (gap,)))
-            noted.addErrback(lambda failure: None)  # the disk has logged it
-
-    def close(self) -> "Deferred[None]":
-        """End the recording behind what was given to it so far.
-
-        :returns: fires when it is closed on the disk; the same for each call. Cancelling it changes
-            nothing on the disk.
-        """
-        if self._closed is None:
-            if self._lost is not None:
-                self.note_gap(self._lost)
-            self._closed = _Once()
-            self._disk.put(CloseRecording(self._writer)).addBoth(self._closed.fire)
-        return self._closed.wait()
 
 
 class Disk:
@@ -261,7 +114,7 @@ class Disk:
             monotonic=monotonic,
         )
         self._is_started = False
-        self._started, self._stopped = _Once(), _Once()
+        self._started, self._stopped = Once(), Once()
 
     # The reactor's thread.
 

@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.services.disk_keeper import DiskKeeper
-from axis_nvr.storage.disk import Disk, DiskState, DiskStatus
+from axis_nvr.storage.disk import Disk
+from axis_nvr.storage.disk_status import DiskState, DiskStatus
 from axis_nvr.storage.recording import RecordingDetails
 
 DETAILS = RecordingDetails("front", "fps=25")

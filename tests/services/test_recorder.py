@@ -20,7 +20,7 @@ from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.recorder import STOP_SECONDS, Recorder
 from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
 from axis_nvr.services.stream_status import StreamState, StreamStatus
-from axis_nvr.storage.disk import DiskState, DiskStatus
+from axis_nvr.storage.disk_status import DiskState, DiskStatus
 from axis_nvr.storage.recording import RecordingDetails
 
 FRONT = CameraConfig("front", "192.168.0.90", port=8554, username="root", password="s3cret")

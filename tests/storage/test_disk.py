@@ -11,10 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.storage.block_reader import BlockReader
-from axis_nvr.storage.disk import Disk, DiskState, Recording
+from axis_nvr.storage.disk import Disk
+from axis_nvr.storage.disk_status import DiskState
 from axis_nvr.storage.files import Files
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.queue import MAX_RECORDING_GOPS
+from axis_nvr.storage.running_recording import Recording
 from tests.storage.making import DETAILS, SERIAL, START_US, Digits, FailingFiles, video_gop
 
 SECOND = 1_000_000
