@@ -48,6 +48,8 @@ DOLLAR = 0x24
 MARKER = 0x80 << 16
 #: Frames that are shorter go the general way: they may lack a part of what is compared.
 MIN_FRAME_BYTES = 20
+#: How a packet leaves its NAL unit: as yet incomplete, or complete without a marker or with it.
+OPEN, UNMARKED, MARKED = range(3)
 #: Where the RTP payload begins in a frame without CSRCs and extension.
 PAYLOAD = 16
 _WORD = struct.Struct("!Q")
@@ -155,58 +157,73 @@ class Pictures:
         :returns: where the first frame begins that was not taken; `place` if none was.
         """
         nal_units, receiver, size = self._nal_units, self._receiver, len(data)
+        sequence_number = receiver.expected_sequence_number
+        assert sequence_number is not None
+        count = octets = 0  # taken, and not yet told to the receiver
         while self._armed and place + MIN_FRAME_BYTES <= size:
             length = data[place + 2] << 8 | data[place + 3]
             end = place + 4 + length
             if end > size or length < MIN_FRAME_BYTES - 4:
                 break
-            head = self._head | length << 32 | receiver.expected_sequence_number  # type: ignore[operator]
+            head = self._head | length << 32 | sequence_number
+            taken = 1
             if not nal_units.fragment_header:
-                taken = self._take_first(data, place, end, head)
+                ended = self._take_first(data, place, end, head)
             elif data.startswith(self._middle_tail, place + 8):
                 taken = self._take_middles(data, place, length, head)
+                ended = OPEN if taken else None
             else:
-                taken = self._take_last(data, place, end, head)
-            if not taken:
+                ended = self._take_last(data, place, end, head)
+            if ended is None:
                 break
             place += taken * (4 + length)
+            count += taken
+            octets += taken * (length - 12)
+            sequence_number = sequence_number + taken & 0xFFFF
+            if ended != OPEN:
+                receiver.advance(count, octets, self.now)
+                count = octets = 0
+                self._end(ended == MARKED)
+        if count:
+            receiver.advance(count, octets, self.now)
         return place
 
-    def _take_first(self, data: bytes, place: int, end: int, head: int) -> int:
+    def _take_first(self, data: bytes, place: int, end: int, head: int) -> int | None:
         """Take a packet that begins a picture, or its next slice; it may be the whole of it.
 
-        :returns: how many packets were taken, as do the others.
+        :returns: how that leaves the NAL unit, `OPEN` or `MARKED`; None if it was not taken.
         """
         nal_units, receiver = self._nal_units, self._receiver
         found, timestamp, source, header = self._start.unpack_from(data, place)
         beginning = self._beginnings.get(header) or self._learn(header)
         begun = found == head if beginning.nal_header else found == head | MARKER
         if not (begun and self._steady and source == self._source and beginning.is_slice):
-            return 0
+            return None
         if timestamp != receiver.timestamp:
             if nal_units.unit:
-                return 0
+                return None
             nal_units.timestamp = receiver.begin_timestamp(timestamp, self.now)
             nal_units.is_marked = False
         elif nal_units.is_marked:
-            return 0
-        receiver.advance(1, end - place - PAYLOAD, self.now)
+            return None
         nal_header = beginning.nal_header
         content = data[place + PAYLOAD + (len(header) if nal_header else 0) : end]
         nal_units.fragments += nal_header, content
         nal_units.fragment_bytes = len(nal_header) + len(content)
         nal_units.last_marked = False
         self._sync = beginning.sync
-        if nal_header:
-            nal_units.fragment_header = beginning.middle
-            self._middle_tail = data[place + 8 : place + PAYLOAD] + beginning.middle
-            self._last_tail = data[place + 8 : place + PAYLOAD] + beginning.last
-        else:
-            self._end(True)
-        return 1
+        if not nal_header:
+            return MARKED
+        nal_units.fragment_header = beginning.middle
+        self._middle_tail = data[place + 8 : place + PAYLOAD] + beginning.middle
+        self._last_tail = data[place + 8 : place + PAYLOAD] + beginning.last
+        return OPEN
 
     def _take_middles(self, data: bytes, place: int, length: int, head: int) -> int:
-        """Take fragments of the same size: the hottest loop of all."""
+        """Take fragments of the same size: the hottest loop of all.
+
+        :returns: how many.
+        """
         nal_units, tail = self._nal_units, self._middle_tail
         content_size = length - 4 - len(tail)
         if content_size <= 0:
@@ -226,11 +243,13 @@ class Pictures:
             expected += 1
         taken = expected - head
         nal_units.fragment_bytes += taken * content_size
-        self._receiver.advance(taken, taken * (length - 12), self.now)
         return taken
 
-    def _take_last(self, data: bytes, place: int, end: int, head: int) -> int:
-        """Take the last fragment of a NAL unit, the picture's last or not."""
+    def _take_last(self, data: bytes, place: int, end: int, head: int) -> int | None:
+        """Take the last fragment of a NAL unit, the picture's last or not.
+
+        :returns: `MARKED`, `UNMARKED`, or None if it was not taken.
+        """
         nal_units, tail = self._nal_units, self._last_tail
         begin = place + 8 + len(tail)
         room = MAX_UNIT_BYTES - nal_units.unit_bytes - nal_units.fragment_bytes
@@ -240,12 +259,10 @@ class Pictures:
             or not data.startswith(tail, place + 8)
             or not 0 < end - begin <= room
         ):
-            return 0
+            return None
         nal_units.fragments.append(data[begin:end])
         nal_units.fragment_bytes += end - begin
-        self._receiver.advance(1, end - place - PAYLOAD, self.now)
-        self._end(found != head)
-        return 1
+        return UNMARKED if found == head else MARKED
 
     def _end(self, marker: bool) -> None:
         """End the NAL unit, and the picture with it if this is all."""
