@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 setup(
     name="axis_nvr",
     version="0.1.0",
-    description="A network video recorder that a VMS drives as it drives an AXIS S3008 Recorder",
+    description="A network video recorder for RTSP cameras, built on Twisted",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
