@@ -119,6 +119,10 @@ class BlockWriter:
         with suppress(OSError):
             self._files.truncate(self._fd, size_bytes)
 
+    def start_writing(self) -> None:
+        """Have what is written so far go to the disk, ahead of `sync`."""
+        self._files.start_writing(self._fd)
+
     def sync(self) -> None:
         """Make everything written so far durable.
 

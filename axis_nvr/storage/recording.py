@@ -240,6 +240,11 @@ class RecordingWriter:
 
     # Stride 2: what was written becomes durable, and is told in XML.
 
+    def start_writing(self) -> None:
+        """Have all that was written go to the disk, ahead of `sync`."""
+        for block in self._touched:
+            block.writer.start_writing()
+
     def sync(self, now: float) -> None:
         """Make all that was written durable, and lay out what the index is to be told.
 

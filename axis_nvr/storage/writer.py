@@ -234,15 +234,23 @@ class DiskWriter:
             self._untold.append(recording)
 
     def _sync(self, recordings: Iterable[RecordingWriter | None]) -> Failures:
-        """Make a batch durable and tell the index; what failed, by recording."""
+        """Make a batch durable and tell the index; what failed, by recording.
+
+        All files are on their way before the first is waited for: the disk has them together, and
+        one commit of the file system's journal serves them all. 128 files of 1 MiB each took 810 to
+        860 ms one after another, and 150 to 350 ms so.
+        """
         failures: Failures = {}
         now = self.monotonic()
-        for recording in recordings:
-            if recording is not None:
-                try:
-                    recording.sync(now)
-                except StorageError as error:
-                    failures[recording] = error
+        touched = [recording for recording in recordings if recording is not None]
+        if len(touched) > 1:
+            for recording in touched:
+                recording.start_writing()
+        for recording in touched:
+            try:
+                recording.sync(now)
+            except StorageError as error:
+                failures[recording] = error
         waiting = [r for r in (*self._untold, *self.recordings.values()) if r.index_writes]
         if not waiting:
             return failures

@@ -116,6 +116,10 @@ class FailingFiles(Files):
         self._called("writev", self._names.get(fd, ""))
         return super().writev(fd, pieces)
 
+    def start_writing(self, fd: int) -> None:
+        self._called("start_writing", self._names.get(fd, ""))
+        super().start_writing(fd)
+
     def pwrite(self, fd: int, data: bytes, offset: int) -> int:
         self._called("pwrite", self._names.get(fd, ""))
         return super().pwrite(fd, data, offset)

@@ -521,3 +521,18 @@ class FailureTests(RecordingCase):
         self.assertEqual(list(self.bench.folder.iterdir()), [])
         self.bench.folder.rmdir()
         away.rename(self.bench.folder)
+
+
+class BatchTests(RecordingCase):
+    def test_all_files_are_on_their_way_before_the_first_is_waited_for(self) -> None:
+        """The disk has the files of a batch together; one alone is just synced."""
+        recordings = [self.bench.open() for _ in range(3)]
+        self.files.calls.clear()
+        self.bench.disk.process([WriteGop(it, video_gop(START_US)) for it in recordings])
+        names = [path.name for path in self.bench.blocks()]
+        order = [call for call in self.files.calls if call[1] in names and call[0] != "create"]
+        operations = [operation for operation, _ in order if operation != "pwrite"]
+        self.assertEqual(operations, ["writev"] * 3 + ["start_writing"] * 3 + ["sync"] * 3)
+        self.files.calls.clear()
+        self.bench.disk.process([WriteGop(recordings[0], video_gop(START_US + 2 * SECOND))])
+        self.assertEqual(self.files.count("start_writing"), 0)
