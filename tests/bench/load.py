@@ -1,7 +1,7 @@
 """A cheap load generator: one prepared stream, served to hundreds of RTSP clients at once.
 
 Each client gets its packets one by one at the moment they are due, as cameras send, each behind
-the others by a fraction of a picture so that they do not all send at the same instant. With
+the others by a part of a GOP: no two cameras have their key frames at the same moment. With
 ``--flood`` the bytes go as fast as the client takes them. Only what a recorder asks of a camera is
 answered: OPTIONS, DESCRIBE, SETUP (interleaved), PLAY, GET_PARAMETER, TEARDOWN.
 
@@ -32,6 +32,7 @@ from tests.bench.stream import (
 
 TICK_SECONDS = 0.001
 REPORT_SECONDS = 5.0
+GOP_SECONDS = 2.0
 SEND_BUFFER_BYTES = 1 << 20
 NTP_OFFSET_SECONDS = 2_208_988_800
 
@@ -45,6 +46,7 @@ class Client:
     received: bytearray = field(default_factory=bytearray)
     started: float = 0.0
     next_packet: int = 0
+    sent_of_packet: int = 0
     next_report: float = 0.0
     lost: bool = False
 
@@ -156,10 +158,10 @@ class LoadServer:
         client.connection.setblocking(True)
         client.connection.sendall("\r\n".join(["RTSP/1.0 200 OK", *reply, "", ""]).encode() + body)
         if method == "PLAY":
-            phase = (client.number * 7 % 97) / 97 / FRAME_RATE
+            phase = client.number * 37 % 64 / 64 * GOP_SECONDS
             client.started = time.monotonic() + self._delay + phase
             self._playing.append(client)
-            client.connection.setblocking(self._flood)  # what is flooded may wait
+        client.connection.setblocking(self._flood)  # what is flooded may wait
 
     def _send_due(self, client: Client) -> None:
         now = time.monotonic()
@@ -167,7 +169,7 @@ class LoadServer:
         stream = self._stream
         stop = bisect_right(stream.due, elapsed, client.next_packet)
         try:
-            if now >= client.next_report:
+            if now >= client.next_report and not client.sent_of_packet:
                 client.connection.send(sender_report(elapsed))
                 client.next_report = now + REPORT_SECONDS
             while client.next_packet < stop:
@@ -178,19 +180,18 @@ class LoadServer:
             client.lost = True
 
     def _send_packet(self, client: Client) -> None:
-        """Send one packet whole; what the socket does not take at once is waited for."""
+        """Send one packet; what the socket does not take at once goes out at the next tick."""
         number = client.next_packet
         start = self._stream.ends[number - 1] if number else 0
         end = self._stream.ends[number]
-        sent = client.connection.send(self._view[start:end])
-        if sent < end - start:
-            self.blocked += 1
-            client.connection.setblocking(True)
-            client.connection.sendall(self._view[start + sent : end])
-            client.connection.setblocking(False)
+        sent = client.connection.send(self._view[start + client.sent_of_packet : end])
+        client.sent_of_packet += sent
+        self.octets += sent
+        if start + client.sent_of_packet < end:
+            raise BlockingIOError
         client.next_packet += 1
+        client.sent_of_packet = 0
         self.packets += 1
-        self.octets += end - start
 
     def _send_all(self, client: Client) -> None:
         if time.monotonic() < client.started:
