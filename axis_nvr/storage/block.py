@@ -74,7 +74,7 @@ class BlockWriter:
         self._files = files
         self._head = head
         self._tracks = build_tracks(head.tracks)
-        self._front = build_front(head.info, tracks_size=len(self._tracks), version=head.version)
+        self._front = build_front(head.info, version=head.version)
         self._cues: list[CuePoint] = []
         with storage_errors(path, "create a block"):
             self._fd = files.create(path)
@@ -155,7 +155,6 @@ class BlockWriter:
     def _closed_front(self, duration_ms: float, closing: Closing) -> Front:
         return build_front(
             replace(self._head.info, duration_ms=duration_ms),
-            tracks_size=len(self._tracks),
             version=self._head.version,
             closing=closing,
         )

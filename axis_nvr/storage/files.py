@@ -44,9 +44,6 @@ class IFiles(Interface):
     def open_read(path: Path) -> int:  # noqa: N805
         """Open a file for reading; not through a symbolic link."""
 
-    def open_write(path: Path) -> int:  # noqa: N805
-        """Open a file that exists for writing; not through a symbolic link."""
-
     def close(fd: int) -> None:  # noqa: N805
         """Close what one of the above opened."""
 
@@ -135,10 +132,6 @@ class Files:
     def open_read(self, path: Path) -> int:
         """See `IFiles`."""
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-
-    def open_write(self, path: Path) -> int:
-        """See `IFiles`."""
-        return os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
 
     def close(self, fd: int) -> None:
         """See `IFiles`."""

@@ -121,11 +121,6 @@ class RecordingWriter:
         self._failure: StorageError | None = None
         self._is_closing = False
 
-    @property
-    def open_block(self) -> BlockWriter | None:
-        """The block being written, None between blocks."""
-        return self._block.writer if self._block is not None else None
-
     # Stride 1: bytes to files.
 
     def write(self, gop: Gop, now: float) -> None:

@@ -176,13 +176,10 @@ class Front:
     segment_start: int
 
 
-def build_front(
-    info: Info, *, tracks_size: int, version: int = 2, closing: Closing | None = None
-) -> Front:
+def build_front(info: Info, *, version: int = 2, closing: Closing | None = None) -> Front:
     """Write what stands before Tracks.
 
     :param info: with a duration if and only if `closing` is given.
-    :param tracks_size: bytes of the whole Tracks element that follows.
     :param version: DocTypeVersion: 2, or 4 if a track has a codec delay.
     :param closing: None for an open block.
 

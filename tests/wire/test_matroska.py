@@ -171,12 +171,9 @@ class ClusterTests(SynchronousTestCase):
 class FrontTests(SynchronousTestCase):
     def test_open_and_closed_are_as_long(self) -> None:
         """Closing a block needs no room that an open one does not have."""
-        tracks = build_tracks([VIDEO, AUDIO])
-        front = build_front(INFO_OPEN, tracks_size=len(tracks), version=4)
+        front = build_front(INFO_OPEN, version=4)
         info = Info(INFO_OPEN.date_us, "axis_nvr", "axis_nvr 0.1.0", duration_ms=300_000.0)
-        closed = build_front(
-            info, tracks_size=len(tracks), version=4, closing=Closing(5000, 4000, 4500)
-        )
+        closed = build_front(info, version=4, closing=Closing(5000, 4000, 4500))
         self.assertEqual(len(front.data), len(closed.data))
         self.assertEqual(front.segment_start, closed.segment_start)
 
@@ -184,7 +181,7 @@ class FrontTests(SynchronousTestCase):
         """Info and Tracks are found from the start, Cues and Tags once the block is closed."""
         tracks = build_tracks([VIDEO])
         info = Info(INFO_OPEN.date_us, "a", "b", duration_ms=1.0)
-        front = build_front(info, tracks_size=len(tracks), closing=Closing(777, 600, 700))
+        front = build_front(info, closing=Closing(777, 600, 700))
         segment = (front.data + tracks)[front.segment_start :]
         first, second, third = iterate_elements(segment)
         seek_head = SEEK_HEAD.parse(segment[: second.offset])
@@ -196,7 +193,7 @@ class FrontTests(SynchronousTestCase):
 
     def test_the_header_is_readable(self) -> None:
         """DocType matroska, version 2, and the Segment's size is unknown while open."""
-        front = build_front(INFO_OPEN, tracks_size=0)
+        front = build_front(INFO_OPEN)
         self.assertEqual(
             front.data[front.segment_start - 8 : front.segment_start], b"\1" + 7 * b"\xff"
         )

@@ -37,7 +37,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
-from axis_nvr.errors import WireError
 from axis_nvr.media.parameter_sets import ParameterSets
 from axis_nvr.media.units import Codec, VideoFormat
 from axis_nvr.session.depacketizers.base import NO_FRAMES, Frame
@@ -444,8 +443,3 @@ class NalUnitDepacketizer(ABC):
             self._pace = JUDGED_EVERY
             self.suspected_encrypted = 4 * self._implausible > ENCRYPTION_WINDOW
             self._pictures = self._implausible = 0
-
-
-def too_short(what: str, source: str) -> WireError:
-    """Make the error for a payload that ends within its header."""
-    return WireError(f"{what} is cut off", offset=0, source=source)
