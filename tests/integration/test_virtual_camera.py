@@ -1,6 +1,8 @@
 """The virtual camera against the clients that people use: ffmpeg, ffprobe, GStreamer, and ours."""
 
+import contextlib
 import json
+import os
 import socket
 import sys
 from collections.abc import Coroutine, Sequence
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
@@ -74,6 +77,42 @@ async def gstreamer(url: str, *elements: str) -> None:
 async def together(*jobs: Coroutine[Any, Any, T]) -> list[T]:
     """Wait for several things that go on at the same time."""
     return list(await gatherResults([Deferred.fromCoroutine(job) for job in jobs]))
+
+
+class Player(ProcessProtocol):
+    """A client that plays until it is interrupted.
+
+    :ivar ended: fires with what it complained of and its exit code.
+    """
+
+    def __init__(self) -> None:
+        self.ended: Deferred[tuple[str, int]] = Deferred()
+        self._errors = b""
+
+    def errReceived(self, data: bytes) -> None:  # noqa: N802
+        self._errors += data
+
+    def processEnded(self, reason: Any) -> None:  # noqa: N802
+        self.ended.callback((self._errors.decode(), reason.value.exitCode))
+
+    def interrupt(self) -> None:
+        """Let it end as a person at a terminal would."""
+        assert self.transport is not None
+        self.transport.signalProcess("INT")
+
+    def kill(self) -> None:
+        """End it if it still runs."""
+        assert self.transport is not None
+        with contextlib.suppress(ProcessExitedAlready):
+            self.transport.signalProcess("KILL")
+
+
+async def file_holds(path: Path, content: bytes) -> None:
+    """Wait until a client has written something to its file."""
+    until = reactor.seconds() + PATIENCE_SECONDS
+    while not path.exists() or content not in path.read_bytes():
+        assert reactor.seconds() < until, f"{content!r} never came"
+        await deferLater(reactor, 0.05)
 
 
 class CameraTestCase(TestCase):
@@ -205,17 +244,22 @@ class GstreamerTests(CameraTestCase):
         """A client of the event stream hears of motion that begins on command."""
         camera = self.camera()
         url = camera.rtsp_url(video=0, audio=0, event="on")
-        reactor.callLater(1.0, camera.raise_motion, True)
         target = Path(self.mktemp())
         line = (
-            f"rtspsrc location={url} protocols=tcp latency=50 ! application/x-rtp,media=application"
-            f" ! identity eos-after=6 ! filesink location={target}"
+            f"-q -e rtspsrc location={url} protocols=tcp latency=50"
+            " ! application/x-rtp,media=application"
+            f" ! filesink location={target} buffer-mode=unbuffered"
         )
-        _, errors, code = await run("gst-launch-1.0", "-q", *line.split())
-        self.assertEqual((errors, code), ("", 0))
-        data = target.read_bytes()
-        self.assertIn(b"VMD/Camera1ProfileANY", data)
-        self.assertIn(b'PropertyOperation="Changed"', data)
+        player = Player()
+        program = require_program("gst-launch-1.0")
+        reactor.spawnProcess(player, program, [program, *line.split()], env=dict(os.environ))
+        self.addCleanup(player.kill)
+        await file_holds(target, b"Initialized")
+        camera.raise_motion(True)
+        await file_holds(target, b'PropertyOperation="Changed"')
+        self.assertIn(b"VMD/Camera1ProfileANY", target.read_bytes())
+        player.interrupt()
+        self.assertEqual(await player.ended, ("", 0))
 
 
 class TlsTests(CameraTestCase):
