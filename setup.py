@@ -15,7 +15,7 @@ setup(
     packages=[*find_packages(include=["axis_nvr*"]), "twisted.plugins"],
     package_dir={"": "."},  # so that an editable install shows the plugins
     package_data={"axis_nvr": ["py.typed"], "axis_nvr.simulator": ["bitstreams/*"]},
-    entry_points={"console_scripts": ["axis-nvr = axis_nvr.cli:main"]},
+    entry_points={"console_scripts": ["axis-nvr = axis_nvr.cli.main:main"]},
     zip_safe=False,
     install_requires=[
         "automat >= 25.4",

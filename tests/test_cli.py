@@ -6,7 +6,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from axis_nvr.cli import main
+from axis_nvr.cli.main import main
 from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.storage.recording import RecordingDetails
 from tests.storage.making import START_US, Bench, video_gop

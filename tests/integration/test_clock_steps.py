@@ -66,6 +66,6 @@ class ClockStepTests(SynchronousTestCase):
             command = ["ffmpeg", "-v", "error", "-xerror", "-i", str(block), "-f", "null", "-"]
             decoded = subprocess.run(command, capture_output=True, text=True, check=False)
             self.assertEqual((decoded.returncode, decoded.stderr), (0, ""))
-        command = [sys.executable, "-m", "axis_nvr.cli", "check", str(disk)]
+        command = [sys.executable, "-m", "axis_nvr.cli.main", "check", str(disk)]
         checked = subprocess.run(command, capture_output=True, text=True, check=False)
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
