@@ -97,6 +97,17 @@ class Index:
         return index
 
     @classmethod
+    def join(cls, files: IFiles, path: Path) -> "Index":
+        """Open an index that this process has open for writing a second time, for another thread.
+
+        :raises StorageError: it cannot be opened.
+        """
+        with storage_errors(path, "open the index"):
+            index = cls(files.connect(path, read_only=False), path)
+            index._set_up()
+        return index
+
+    @classmethod
     def open_read_only(cls, files: IFiles, path: Path) -> "Index":
         """Open an index that exists, for reading only.
 
@@ -111,16 +122,23 @@ class Index:
                 raise
         return index
 
+    def _set_up(self) -> None:
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.execute("PRAGMA foreign_keys=ON")
+
     def _prepare(self, now_us: int) -> None:
         execute = self._connection.execute
-        execute("PRAGMA journal_mode=WAL")
-        execute("PRAGMA synchronous=FULL")
-        execute("PRAGMA foreign_keys=ON")
+        self._set_up()
         if not self._has_table("version"):
             version = f"INSERT INTO version VALUES ({MAJOR}, {MINOR}, '{utc_text(now_us)}')"  # noqa: S608
             self._connection.executescript(f"BEGIN IMMEDIATE; {AXIS_TABLES} {version}; COMMIT;")
         self._check_version()
-        if execute("PRAGMA user_version").fetchone()[0] != USER_VERSION:
+        ours = execute("PRAGMA user_version").fetchone()[0]
+        if ours > USER_VERSION:
+            message = f"the index is of a newer axis_nvr (tables of version {ours})"
+            raise StorageError(StorageErrorKind.FAILED, self._path, message)
+        if ours < USER_VERSION:
             self._connection.executescript(
                 f"BEGIN IMMEDIATE; {OUR_TABLES} PRAGMA user_version={USER_VERSION}; COMMIT;"
             )
@@ -161,6 +179,30 @@ class Index:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def query(self, text: str, *values: object) -> Iterator[Any]:
+        """Ask in SQL; give the rows.
+
+        :raises StorageError: SQLite could not.
+        """
+        with storage_errors(self._path, "read the index"):
+            yield from self._connection.execute(text, values)
+
+    def execute(self, text: str, *values: object) -> int:
+        """Change something in SQL, within a `transaction`; tell how many rows it changed."""
+        return int(self._connection.execute(text, values).rowcount)
+
+    def state(self, name: str) -> str | None:
+        """Give what work on the disk remembers under a name."""
+        rows = self.query("SELECT value FROM nvr_state WHERE name = ?", name)
+        return next((str(value) for (value,) in rows), None)
+
+    def set_state(self, name: str, value: str | None) -> None:
+        """Remember something, or forget it, within a `transaction`."""
+        if value is None:
+            self.execute("DELETE FROM nvr_state WHERE name = ?", name)
+        else:
+            self.execute("INSERT OR REPLACE INTO nvr_state VALUES (?, ?)", name, value)
 
     # What is written.
 
@@ -270,10 +312,6 @@ class Index:
         with storage_errors(self._path, "read the index"):
             return self._connection.execute(query, (name,)).fetchone() is not None
 
-    def _read(self, query: str, *values: object) -> Iterator[Any]:
-        with storage_errors(self._path, "read the index"):
-            yield from self._connection.execute(query, values)
-
     def recordings(
         self, recording_id: str | None = None, *, open_only: bool = False
     ) -> Iterator[RecordingRow]:
@@ -287,7 +325,7 @@ class Index:
         join = "LEFT JOIN nvr_recordings n ON n.recording_id = r.id" if ours else ""
         where = "WHERE r.stoptime IS NULL" if open_only else "WHERE 1"
         where += "" if recording_id is None else " AND r.filename = ?"
-        rows = self._read(
+        rows = self.query(
             f"SELECT r.filename, r.starttime, r.stoptime, t.recording_type, s.source_name,"  # noqa: S608
             " e.event_name, a.action_name, v.videos_type, v.videos_properties,"
             f" u.audios_type, u.audios_properties, {columns} FROM recordings r"
@@ -331,7 +369,7 @@ class Index:
             conditions.append("r.filename = ?")
         if open_only:
             conditions.append("b.stoptime IS NULL")
-        rows = self._read(
+        rows = self.query(
             "SELECT b.filename, r.filename, b.path, b.starttime, b.stoptime, b.filesize,"  # noqa: S608
             f" {column} FROM blocks b JOIN recordings r ON r.id = b.recording_id {join}"
             f" WHERE {' AND '.join(conditions)} ORDER BY b.recording_id, b.starttime, b.id",
@@ -345,7 +383,7 @@ class Index:
         """Give what is missing from a recording, in order of time."""
         if not self._has_table("nvr_gaps"):
             return
-        rows = self._read(
+        rows = self.query(
             "SELECT start_us, end_us, reason, lost_packets, detail FROM nvr_gaps"
             " WHERE recording_id = (SELECT id FROM recordings WHERE filename = ?)"
             " ORDER BY start_us, id",

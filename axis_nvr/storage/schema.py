@@ -7,6 +7,9 @@ in tables whose names begin with ``nvr_``; ``PRAGMA user_version`` is their vers
 nvr_recordings    the device, the effective stream options and the group of a recording
 nvr_gaps          what is missing from a recording, or bent in it: from, to, why
 nvr_unfinished    blocks whose file was not closed properly, and how many bytes of it are good
+nvr_locks         what must not be deleted: a recording, or a span of it; who says so, when and why
+nvr_damage        parts of blocks that were found to be broken: from, to, where in the file, why
+nvr_state         what work on the disk remembers between two runs, such as a rebuild under way
 ================  ==================================================================================
 
 Where a GOP is within a block stands in the block's Cues, and nowhere twice.
@@ -14,7 +17,7 @@ Where a GOP is within a block stands in the block's Cues, and nowhere twice.
 
 MAJOR, MINOR = 2, 0
 #: Version of our own tables.
-USER_VERSION = 1
+USER_VERSION = 2
 
 _RECORDING_COLUMNS = """
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -106,4 +109,28 @@ CREATE TABLE IF NOT EXISTS nvr_unfinished (
     good_bytes INTEGER NOT NULL,
     reason TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS nvr_locks (
+    token TEXT PRIMARY KEY,
+    recording_id INTEGER NOT NULL REFERENCES recordings(id) ON DELETE CASCADE,
+    start_us INTEGER,
+    end_us INTEGER,
+    owner TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    created_us INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS nvr_locks_recording ON nvr_locks(recording_id);
+CREATE TABLE IF NOT EXISTS nvr_damage (
+    id INTEGER PRIMARY KEY,
+    block_id INTEGER NOT NULL REFERENCES blocks(id) ON DELETE CASCADE,
+    start_us INTEGER NOT NULL,
+    end_us INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    found_us INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS nvr_damage_block ON nvr_damage(block_id);
+CREATE TABLE IF NOT EXISTS nvr_state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS nvr_open_recordings ON recordings(id) WHERE stoptime IS NULL;
+CREATE INDEX IF NOT EXISTS nvr_open_blocks ON blocks(id) WHERE stoptime IS NULL;
 """

@@ -74,6 +74,31 @@ class IndexTests(SynchronousTestCase):
         ):
             self.assertEqual(self.columns(table), names.split())
 
+    def test_tables_of_an_older_version(self) -> None:
+        """An index without our newer tables gets them; its rows stay."""
+        self.fill()
+        self.index.close()
+        connection = sqlite3.connect(self.path)
+        for table in ("nvr_locks", "nvr_damage", "nvr_state"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("PRAGMA user_version=1")
+        connection.close()
+        self.index = Index.open(Files(), self.path, START_US)
+        with self.index.transaction():
+            self.index.set_state("rebuild", "half")
+        self.assertEqual(self.index.state("rebuild"), "half")
+        self.assertEqual([row.recording_id for row in self.index.recordings()], [RECORDING])
+
+    def test_tables_of_a_newer_version(self) -> None:
+        """An index that a newer product wrote is not touched."""
+        self.index.close()
+        connection = sqlite3.connect(self.path)
+        connection.execute("PRAGMA user_version=999")
+        connection.close()
+        error = self.assertRaises(StorageError, Index.open, Files(), self.path, START_US)
+        self.assertIn("newer", str(error))
+        self.assertEqual(self.query("PRAGMA user_version"), [(999,)])
+
     def test_a_foreign_readers_query(self) -> None:
         """Look-ups, paths and times are found where such a reader looks."""
         self.fill()

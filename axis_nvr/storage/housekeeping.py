@@ -1,0 +1,135 @@
+"""What goes on at a disk beside recording: repair, rebuild, retention, looking it over.
+
+Each of these is a chore: an object that does a little at a time and says when it wants to go on.
+One thread per disk does them in turns, with an index connection of its own, so that none of them
+holds up the writer for longer than one small transaction, and a long one does not hold up the rest.
+
+A chore whose step fails is told of and tried again after `RETRY_SECONDS`; what a chore does must
+therefore be safe to begin again, as after a power cut.
+"""
+
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import Path
+from threading import Condition
+from typing import Protocol
+
+from axis_nvr.storage.files import IFiles
+from axis_nvr.storage.index import Index
+
+#: After a step that failed, the chore waits so long.
+RETRY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """What chores work with, all of it for the housekeeping thread only.
+
+    :param index: a connection of its own.
+    :param now: the UTC clock, seconds since 1970.
+    :param running: the ids of recordings that are being written at this moment.
+    :param zone: whose local time names are in; None is this machine's.
+    :param product: full name of this product, as blocks tell it.
+    """
+
+    files: IFiles
+    folder: Path
+    index: Index
+    now: Callable[[], float]
+    running: Callable[[], Container[str]]
+    zone: tzinfo | None = None
+    product: str = "axis_nvr"
+
+
+class Chore(Protocol):
+    """Work on a disk that goes on beside recording.
+
+    :ivar name: for the log, the status page and `Housekeeping.wake`.
+    """
+
+    name: str
+
+    def step(self) -> float | None:
+        """Do a little, some tens of milliseconds of work at most.
+
+        :returns: seconds until the next step, 0 if there is more to do now; None when the chore is
+            done for good.
+        :raises NvrError: it did not work this time.
+        """
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    chore: Chore
+    due: float
+    is_woken: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Housekeeping:
+    """Does chores in turns until it is stopped.
+
+    :param monotonic: a clock that never steps, in seconds.
+    :param failed: told of a chore's name and what went wrong, in the housekeeping thread.
+    """
+
+    chores: Iterable[Chore]
+    monotonic: Callable[[], float]
+    failed: Callable[[str, Exception], None]
+    _entries: list[_Entry] = field(init=False)
+    _condition: Condition = field(init=False, default_factory=Condition)
+    _is_stopping: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self._entries = [_Entry(chore, 0.0) for chore in self.chores]
+
+    def run(self) -> None:
+        """Do chores until `stop` is called; the body of the housekeeping thread."""
+        while (delay := self.step()) is not None:
+            with self._condition:
+                self._condition.wait_for(self._has_news, delay)
+
+    def _has_news(self) -> bool:
+        return self._is_stopping or any(entry.is_woken for entry in self._entries)
+
+    def step(self) -> float | None:
+        """Do one step of the chore that has been due longest.
+
+        :returns: seconds until a chore is due; None once it is stopped.
+        """
+        with self._condition:
+            if self._is_stopping:
+                return None
+            entry = min(self._entries, key=lambda e: e.due, default=None)
+            if entry is None:
+                return RETRY_SECONDS
+            now = self.monotonic()
+            if entry.due > now and not entry.is_woken:
+                return entry.due - now
+            entry.is_woken = False
+        try:
+            delay = entry.chore.step()
+        except Exception as error:  # the outermost frame of this thread
+            self.failed(entry.chore.name, error)
+            delay = RETRY_SECONDS
+        with self._condition:
+            if delay is None:
+                self._entries.remove(entry)
+            else:
+                entry.due = self.monotonic() + delay
+        return 0.0
+
+    def wake(self, name: str) -> None:
+        """Let a chore have its next step at once; safe from any thread."""
+        with self._condition:
+            for entry in self._entries:
+                if entry.chore.name == name:
+                    entry.due, entry.is_woken = 0.0, True
+            self._condition.notify_all()
+
+    def stop(self) -> None:
+        """Let `run` return after the step under way; safe from any thread."""
+        with self._condition:
+            self._is_stopping = True
+            self._condition.notify_all()
