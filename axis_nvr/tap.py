@@ -27,6 +27,7 @@ from axis_nvr.config import (
     DEFAULT_STATE_DIR,
     NONE,
     Config,
+    DiskConfig,
     load_config,
 )
 from axis_nvr.errors import ConfigError
@@ -134,7 +135,7 @@ def make_recorder(reactor: Any, config: Config) -> "NvrService":
     disks = _demo_disks(config) if config.demo else config.disks
     recorder = Recorder(
         StreamRegistry(config.cameras, _stream_maker(reactor, config, budget)),
-        {name: _keep(reactor, name, folder, serial, release) for name, folder in disks.items()},
+        {name: _keep(reactor, disk, serial, release) for name, disk in disks.items()},
         budget,
         reactor,
         time.time,
@@ -198,21 +199,22 @@ def _stream_maker(
     return make
 
 
-def _demo_disks(config: Config) -> Mapping[str, Path]:
+def _demo_disks(config: Config) -> Mapping[str, DiskConfig]:
     """Return the disks that were configured, or a fresh one."""
-    if config.disks != {DEFAULT_DISK_ID: config.state_dir / DEFAULT_DISK_ID}:
+    default = DiskConfig(DEFAULT_DISK_ID, config.state_dir / DEFAULT_DISK_ID)
+    if config.disks != {DEFAULT_DISK_ID: default}:
         return config.disks
     stamp = time.strftime("%Y%m%d_%H%M%S")
     fresh, number = config.state_dir / "demo" / stamp, 2
     while fresh.exists():
         fresh, number = fresh.with_name(f"{stamp}_{number}"), number + 1
-    return {DEFAULT_DISK_ID: fresh / DEFAULT_DISK_ID}
+    return {DEFAULT_DISK_ID: DiskConfig(DEFAULT_DISK_ID, fresh / DEFAULT_DISK_ID)}
 
 
-def _keep(reactor: Any, disk_id: str, folder: Path, serial: str, release: str) -> DiskKeeper:
+def _keep(reactor: Any, disk: DiskConfig, serial: str, release: str) -> DiskKeeper:
+    product = f"axis_nvr {release}"
     return DiskKeeper(
-        lambda: Disk(disk_id, folder, serial, reactor=reactor, product=f"axis_nvr {release}"),
-        reactor,
+        lambda: Disk(disk.disk_id, disk.folder, serial, reactor=reactor, product=product), reactor
     )
 
 

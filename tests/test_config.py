@@ -6,11 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from axis_nvr.config import CameraConfig, Config, load_config
+from axis_nvr.config import CameraConfig, Config, DiskConfig, load_config
 from axis_nvr.errors import ConfigError
 
 CAMERA = '[[camera]]\nid = "front"\naddress = "192.168.0.90"\n'
 RECORDING = '[[recording]]\ndisk = "HDD_DISK"\noptions = "device=front"\n'
+
+DISK = '[disk.A]\nfolder = "a"\n'
 
 #: What is wrong, the file's text, and the words that the one sentence must have.
 WRONG: list[tuple[str, str, list[str]]] = [
@@ -36,6 +38,21 @@ WRONG: list[tuple[str, str, list[str]]] = [
     ("disk id with a path", '[disk]\n"../x" = "y"', ["disk", "id", "'../x'"]),
     ("two disks of one id", 'disk = ["A=x", "A=y"]', ["disk", "A twice"]),
     ("two disks in one folder", 'disk = ["A=x", "B=x"]', ["disk", "folder", "twice"]),
+    ("disk table without folder", "[disk.A]\ncleanup = 'fifo'", ["[disk.A]", "folder", "missing"]),
+    ("unknown disk key", DISK + "size = 1", ["[disk.A]", "size", "not a key"]),
+    ("unknown clean-up", DISK + 'cleanup = "lifo"', ["[disk.A]", "cleanup", "fifo, none"]),
+    ("level out of range", DISK + "level_percent = 100", ["level_percent", "1 to 99"]),
+    ("level of another type", DISK + 'level_percent = "95"', ["level_percent", "whole number"]),
+    ("age out of range", DISK + "max_age_days = 7001", ["max_age_days", "0 to 7000"]),
+    ("negative scrub", DISK + "scrub_days = -1", ["scrub_days", "0 to 7000"]),
+    ("unknown encryption", DISK + 'encryption = "rot13"', ["encryption", "luks"]),
+    ("device without encryption", DISK + 'device = "/dev/x"', ["device", "encryption"]),
+    ("device no path", DISK + 'encryption = "luks"\ndevice = "sdb1"', ["device", "/dev/sdb1"]),
+    (
+        "passphrase file without encryption",
+        DISK + 'passphrase_file = "x"',
+        ["passphrase_file", "encryption"],
+    ),
     ("buffer too small", "stream_buffer_mib = 0", ["stream_buffer_mib", "1 to"]),
     ("buffer of another type", "total_buffer_mib = true", ["total_buffer_mib", "whole number"]),
     ("camera no array", '[camera]\nid = "x"', ["camera", "array"]),
@@ -105,7 +122,9 @@ class ReadingTests(SynchronousTestCase):
         config = load_config(None, {}, self.folder)
         state = self.folder / "nvr-state"
         self.assertEqual(config.state_dir, state)
-        self.assertEqual(dict(config.disks), {"HDD_DISK": state / "HDD_DISK"})
+        self.assertEqual(
+            dict(config.disks), {"HDD_DISK": DiskConfig("HDD_DISK", state / "HDD_DISK")}
+        )
         self.assertEqual(
             (config.http, config.https, config.rtsp), ("tcp:8080", "ssl:8443", "tcp:8554")
         )
@@ -162,7 +181,8 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual((config.http, config.https, config.rtsp), ("none", "ssl:443", "tcp:554"))
         self.assertEqual((config.serial, config.demo), ("ACCC8E012345", True))
         self.assertFalse(config.ssdp or config.mdns)
-        self.assertEqual(dict(config.disks), {"A": Path("/srv/a"), "B": self.folder / "b"})
+        folders = {disk_id: disk.folder for disk_id, disk in config.disks.items()}
+        self.assertEqual(folders, {"A": Path("/srv/a"), "B": self.folder / "b"})
 
     def test_each_way_of_discovery_has_a_key(self) -> None:
         """SSDP and mDNS go off one by one."""
@@ -185,6 +205,43 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual(list(config.disks), ["B", "C"])
         self.assertTrue(config.demo)
 
+    def test_a_disk_has_keys_of_its_own(self) -> None:
+        """A table of a disk says what is removed from it and when, and how it is encrypted."""
+        config = self.load("""
+            [disk]
+            PLAIN = "plain"
+
+            [disk.HDD_DISK]
+            folder = "hdd"
+            cleanup = "none"
+            level_percent = 90
+            max_age_days = 7
+            scrub_days = 0
+            encryption = "luks"
+            device = "/dev/sdb1"
+            passphrase_file = "secret"
+        """)
+        expected = DiskConfig(
+            "HDD_DISK",
+            self.folder / "hdd",
+            cleanup="none",
+            level_percent=90,
+            max_age_days=7,
+            scrub_days=0,
+            encryption="luks",
+            device="/dev/sdb1",
+            passphrase_file=str(self.folder / "secret"),
+        )
+        self.assertEqual(config.disks["HDD_DISK"], expected)
+        self.assertEqual(config.disks["PLAIN"], DiskConfig("PLAIN", self.folder / "plain"))
+
+    def test_the_command_line_moves_a_disk(self) -> None:
+        """A disk named on the command line keeps what the file says of it beside its folder."""
+        text = DISK + 'max_age_days = 7\n[disk.B]\nfolder = "b"'
+        config = self.load(text, disk=["A=elsewhere", "C=c"])
+        moved = DiskConfig("A", self.folder / "elsewhere", max_age_days=7)
+        self.assertEqual(dict(config.disks), {"A": moved, "C": DiskConfig("C", self.folder / "c")})
+
     def test_paths_count_from_the_files_folder(self) -> None:
         """A configuration can be moved with the files it names."""
         inner = self.folder / "etc"
@@ -192,7 +249,7 @@ class ReadingTests(SynchronousTestCase):
         (inner / "nvr.toml").write_text('state_dir = "state"')
         config = load_config(Path("etc/nvr.toml"), {"disk": ["A=disk"]}, self.folder)
         self.assertEqual(config.state_dir, inner / "state")
-        self.assertEqual(config.disks["A"], self.folder / "disk")
+        self.assertEqual(config.disks["A"].folder, self.folder / "disk")
 
     def test_the_scheme_says_how(self) -> None:
         """Without a protocol the URL's scheme decides, and the URL becomes rtsp or rtsps."""
@@ -260,7 +317,17 @@ class ReadingTests(SynchronousTestCase):
                 st.lists(inner, max_size=3)
                 | st.dictionaries(
                     st.sampled_from(
-                        ["id", "url", "address", "disk", "options", "port", "password", "x"]
+                        [
+                            "id",
+                            "url",
+                            "address",
+                            "disk",
+                            "options",
+                            "port",
+                            "password",
+                            "folder",
+                            "x",
+                        ]
                     ),
                     inner,
                     max_size=4,

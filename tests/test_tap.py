@@ -123,12 +123,13 @@ class RecorderTests(SynchronousTestCase):
     def test_the_demonstration_has_a_fresh_disk(self) -> None:
         """Each start has a folder of its own, unless a disk was named."""
         config = load_config(None, {"demo": True}, self.folder)
-        first = tap._demo_disks(config)["HDD_DISK"]
+        first = tap._demo_disks(config)["HDD_DISK"].folder
         first.mkdir(parents=True)
         self.assertEqual(first.parent.parent, self.folder / "nvr-state" / "demo")
-        self.assertNotEqual(tap._demo_disks(config)["HDD_DISK"], first)
+        self.assertNotEqual(tap._demo_disks(config)["HDD_DISK"].folder, first)
         config = load_config(None, {"demo": True, "disk": ["A=a"]}, self.folder)
-        self.assertEqual(dict(tap._demo_disks(config)), {"A": self.folder / "a"})
+        (disk,) = tap._demo_disks(config).values()
+        self.assertEqual((disk.disk_id, disk.folder), ("A", self.folder / "a"))
 
 
 class ClockTests(SynchronousTestCase):

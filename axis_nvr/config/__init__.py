@@ -8,6 +8,7 @@ What a stream's options mean, and whether an endpoint can be listened at, is jud
 know, above this layer.
 """
 
+from axis_nvr.config.disk import DiskConfig
 from axis_nvr.config.load import DEFAULT_DISK_ID, DEFAULT_ENDPOINTS, DEFAULT_STATE_DIR, load_config
 from axis_nvr.config.values import NONE, CameraConfig, Config, RecordingConfig
 
@@ -18,6 +19,7 @@ __all__ = [
     "NONE",
     "CameraConfig",
     "Config",
+    "DiskConfig",
     "RecordingConfig",
     "load_config",
 ]

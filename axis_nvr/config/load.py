@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from axis_nvr.config.camera import read_cameras
+from axis_nvr.config.disk import DiskConfig, read_disks
 from axis_nvr.config.table import Table, read_toml
 from axis_nvr.config.values import MEBIBYTE, NONE, Config, RecordingConfig
 
@@ -14,7 +15,6 @@ DEFAULT_ENDPOINTS = {"http": "tcp:8080", "https": "ssl:8443", "rtsp": "tcp:8554"
 DEFAULT_STATE_DIR = "nvr-state"
 DEFAULT_DISK_ID = "HDD_DISK"
 
-_DISK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _SERIAL = re.compile("[0-9A-F]{12}")
 
 
@@ -43,8 +43,7 @@ def _read(written: Table, given: Table) -> Config:
     state_dir = written.path("state_dir", DEFAULT_STATE_DIR)
     if "state_dir" in given or "state_dir" not in written:
         state_dir = given.path("state_dir", DEFAULT_STATE_DIR)
-    written_disks = _disks(written)
-    disks = _disks(given) or written_disks or {DEFAULT_DISK_ID: state_dir / DEFAULT_DISK_ID}
+    disks = read_disks(written, given, {DEFAULT_DISK_ID: state_dir / DEFAULT_DISK_ID})
     serials = [_serial(given), _serial(written)]
     announced = not _switch(written, given, "no_discovery")
     return Config(
@@ -85,32 +84,9 @@ def _serial(table: Table) -> str:
     return serial
 
 
-def _disks(table: Table) -> dict[str, Path]:
-    """Read ``disk``: a table of folders by id, or a list of ``ID=DIR`` as on the command line."""
-    values = table.take("disk", object, [])
-    if isinstance(values, dict):
-        pairs = list(values.items())
-    elif isinstance(values, list) and all(isinstance(value, str) for value in values):
-        pairs = [value.partition("=")[::2] for value in values]
-    else:
-        raise table.wrong("disk", "must be a table of folders by id, or an array of ID=DIR")
-    disks: dict[str, Path] = {}
-    for disk_id, folder in pairs:
-        if not _DISK_ID.fullmatch(disk_id):
-            words = "1 to 32 letters, digits, - and _, and begin with a letter or digit"
-            raise table.wrong("disk", f"is ID=DIR, and the id must have {words}, not {disk_id!r}")
-        if not isinstance(folder, str) or not folder or not folder.isprintable():
-            raise table.wrong("disk", f"must name a folder for {disk_id}")
-        if disk_id in disks:
-            raise table.wrong("disk", f"names {disk_id} twice")
-        path = table.folder / Path(folder).expanduser()
-        if path in disks.values():
-            raise table.wrong("disk", f"names the folder {path} twice")
-        disks[disk_id] = path
-    return disks
-
-
-def _recordings(tables: Iterable[Table], disks: Mapping[str, Path]) -> tuple[RecordingConfig, ...]:
+def _recordings(
+    tables: Iterable[Table], disks: Mapping[str, DiskConfig]
+) -> tuple[RecordingConfig, ...]:
     recordings = []
     for table in tables:
         for key in ("disk", "options"):

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from axis_nvr.config.disk import DiskConfig
+
 #: How a stream is carried: the words of the VAPIX API, and three of our own.
 PROTOCOLS = ("rtspt", "rtsph", "rtspsh", "rtspu", "rtspm", "rtsps")
 #: What is asked of a camera's certificate.
@@ -61,7 +63,7 @@ class Config:
     """Everything the recorder is told at its start; relative paths are made absolute.
 
     :param state_dir: accounts, devices, rules, certificates.
-    :param disks: folder by disk id.
+    :param disks: each by its id.
     :param http: a Twisted endpoint description, or `NONE`; `https` and `rtsp` likewise.
     :param serial: twelve hexadecimal digits; empty: made once and kept in `state_dir`.
     :param ssdp: whether to announce by UPnP.
@@ -72,7 +74,7 @@ class Config:
     """
 
     state_dir: Path
-    disks: Mapping[str, Path]
+    disks: Mapping[str, DiskConfig]
     http: str = NONE
     https: str = NONE
     rtsp: str = NONE
