@@ -13,39 +13,28 @@ its job back: what was given is written; only the outcome is not told.
 """
 
 import random
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from axis_nvr.errors import StorageError, StorageErrorKind
+from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
+from axis_nvr.storage.chore_thread import ChoreMaker, ChoreThread
 from axis_nvr.storage.disk_status import DiskState, DiskStatus
 from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.storage.once import Once
 from axis_nvr.storage.queue import WriteQueue
 from axis_nvr.storage.recording import RecordingDetails
 from axis_nvr.storage.running_recording import Recording
+from axis_nvr.storage.threads import StartThread, start_thread
 from axis_nvr.storage.writer import DiskWriter, Job, OpenRecording, WriteGop
-
-
-class StartThread(Protocol):
-    """Starts a thread."""
-
-    def __call__(self, run: Callable[[], None], name: str) -> None:
-        """Call `run` in a thread of this name."""
-
-
-def start_thread(run: Callable[[], None], name: str) -> None:
-    """Start a thread that does not keep the process alive."""
-    threading.Thread(target=run, name=name, daemon=True).start()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +58,8 @@ class Disk:
     :param zone: whose local time names are in; None is this machine's.
     :param product: full name of this product, as blocks tell it.
     :param digits: gives numbers from 0 to 65535 at random, for names.
-    :param start_thread: starts the writer thread.
+    :param chores: makes what goes on at the disk beside recording, once it is open.
+    :param start_thread: starts the writer thread and the housekeeping thread.
     :param state_changed: called in the reactor's thread when `state` has another value.
     :ivar state: how the disk is, by what was last tried.
     """
@@ -89,6 +79,7 @@ class Disk:
         zone: tzinfo | None = None,
         product: str = "axis_nvr",
         digits: Callable[[], int] = lambda: random.randrange(0x10000),
+        chores: Sequence[ChoreMaker] = (),
         start_thread: StartThread = start_thread,
         state_changed: Callable[[DiskState], None] | None = None,
     ) -> None:
@@ -113,6 +104,7 @@ class Disk:
             now=now,
             monotonic=monotonic,
         )
+        self._chores = ChoreThread(chores, start_thread, monotonic, self._chore_failed)
         self._is_started = False
         self._started, self._stopped = Once(), Once()
 
@@ -153,6 +145,10 @@ class Disk:
         opened = self.put(OpenRecording(details, start_us))
         return opened.addCallback(lambda writer: Recording(self, writer))
 
+    def wake_chore(self, name: str) -> None:
+        """Let a chore have its next step at once."""
+        self._chores.wake(name)
+
     def status(self) -> DiskStatus:
         """Tell how the disk is and what it has done."""
         load, space = self._queue.load, self._writer.space
@@ -169,6 +165,7 @@ class Disk:
             dropped_gops=self.dropped_gops,
             failed_gops=self._failed_gops,
             last_error=self._last_error,
+            chores=self._chores.report(),
         )
 
     def offer(self, job: WriteGop, size_bytes: int) -> "Deferred[None] | None":
@@ -248,7 +245,9 @@ class Disk:
         call = self._reactor.callFromThread
         try:
             settled = self._writer.start()
+            self._chores.start(self._writer.premises(), f"chores {self.disk_id}")
         except Exception as error:
+            self._writer.abandon()
             self._queue.close()
             call(self._start_failed, error)
             self._refuse_queued(error)
@@ -257,6 +256,7 @@ class Disk:
         while self.run_batch(wait=True):
             pass
         stop_error: Exception | None = None
+        self._chores.stop()
         try:
             self._writer.stop()
         except Exception as error:
@@ -287,3 +287,18 @@ class Disk:
         self._queue.done()
         outcomes: list[object] = [error] * len(tickets)
         self._reactor.callFromThread(self._deliver, tickets, outcomes)
+
+    # The housekeeping thread.
+
+    def _chore_failed(self, name: str, error: Exception) -> None:
+        if isinstance(error, NvrError | OSError):
+            self.log.error(
+                "{disk}: {chore} did not work, it is tried again: {error}",
+                disk=self.disk_id,
+                chore=name,
+                error=str(error),
+            )
+        else:
+            self.log.failure(
+                "{disk}: {chore} did not work", Failure(error), disk=self.disk_id, chore=name
+            )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from axis_nvr.storage.housekeeping import ChoreReport
+
 
 class DiskState(StrEnum):
     """How a disk is; all but the first two are what the last thing that failed says."""
@@ -40,3 +42,4 @@ class DiskStatus:
     dropped_gops: int
     failed_gops: int
     last_error: str
+    chores: tuple[ChoreReport, ...] = ()

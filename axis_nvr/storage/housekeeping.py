@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 from threading import Condition
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from axis_nvr.storage.files import IFiles
 from axis_nvr.storage.index import Index
@@ -42,8 +42,23 @@ class Premises:
     product: str = "axis_nvr"
 
 
+class Progress(NamedTuple):
+    """How far a chore is, for people.
+
+    :ivar words: what it does or what came of it, such as ``repairs 12 blocks``.
+    :ivar total: how much there is to do, of which `done` is done; 0: nobody can tell.
+    """
+
+    words: str
+    done: int = 0
+    total: int = 0
+
+
 class Chore(Protocol):
     """Work on a disk that goes on beside recording.
+
+    A chore that people want to know of also has an attribute ``progress``: a `Progress`, or None
+    while there is nothing to tell. It is replaced, never changed, so that any thread may read it.
 
     :ivar name: for the log, the status page and `Housekeeping.wake`.
     """
@@ -59,11 +74,29 @@ class Chore(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class ChoreReport:
+    """How a chore is.
+
+    :param error: why its last step failed; empty: it did not.
+    """
+
+    name: str
+    progress: Progress | None = None
+    error: str = ""
+
+
 @dataclass(slots=True, eq=False)
 class _Entry:
     chore: Chore
     due: float
     is_woken: bool = False
+    is_done: bool = False
+    error: str = ""
+
+    def report(self) -> ChoreReport:
+        progress = getattr(self.chore, "progress", None)
+        return ChoreReport(self.chore.name, progress, self.error)
 
 
 @dataclass(slots=True, eq=False)
@@ -101,7 +134,8 @@ class Housekeeping:
         with self._condition:
             if self._is_stopping:
                 return None
-            entry = min(self._entries, key=lambda e: e.due, default=None)
+            undone = (entry for entry in self._entries if not entry.is_done)
+            entry = min(undone, key=lambda e: e.due, default=None)
             if entry is None:
                 return RETRY_SECONDS
             now = self.monotonic()
@@ -109,13 +143,14 @@ class Housekeeping:
                 return entry.due - now
             entry.is_woken = False
         try:
-            delay = entry.chore.step()
+            delay, words = entry.chore.step(), ""
         except Exception as error:  # the outermost frame of this thread
             self.failed(entry.chore.name, error)
-            delay = RETRY_SECONDS
+            delay, words = RETRY_SECONDS, str(error) or type(error).__name__
         with self._condition:
+            entry.error = words
             if delay is None:
-                self._entries.remove(entry)
+                entry.is_done = True
             else:
                 entry.due = self.monotonic() + delay
         return 0.0
@@ -124,9 +159,14 @@ class Housekeeping:
         """Let a chore have its next step at once; safe from any thread."""
         with self._condition:
             for entry in self._entries:
-                if entry.chore.name == name:
+                if entry.chore.name == name and not entry.is_done:
                     entry.due, entry.is_woken = 0.0, True
             self._condition.notify_all()
+
+    def report(self) -> tuple[ChoreReport, ...]:
+        """Tell how all chores are, those that are done included; safe from any thread."""
+        with self._condition:
+            return tuple(entry.report() for entry in self._entries)
 
     def stop(self) -> None:
         """Let `run` return after the step under way; safe from any thread."""

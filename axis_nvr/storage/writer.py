@@ -17,6 +17,7 @@ from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import Gap
 from axis_nvr.storage.files import IFiles, Space, storage_errors
+from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import INDEX_NAME, LOCK_NAME
 from axis_nvr.storage.place import Place
@@ -190,6 +191,27 @@ class DiskWriter:
         for outcome in outcomes:
             if isinstance(outcome, NvrError):
                 raise outcome
+
+    def premises(self) -> Premises:
+        """Give what chores on the open disk work with, with an index connection of its own.
+
+        :raises StorageError: the index cannot be opened a second time.
+        """
+        return Premises(
+            self._files,
+            self._folder,
+            Index.join(self._files, self._folder / INDEX_NAME),
+            self._now,
+            lambda: frozenset(self.recordings),
+            self._zone,
+            self._names["product"],
+        )
+
+    def abandon(self) -> None:
+        """Let go of a disk that was opened and cannot be used after all; raises nothing."""
+        if self._place is not None:
+            with suppress(NvrError):
+                self.stop()
 
     def _unlock(self) -> None:
         if self._lock is not None:
