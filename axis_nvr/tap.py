@@ -38,6 +38,7 @@ from axis_nvr.protocols.camera import CameraOpener
 from axis_nvr.protocols.tick import TickReader
 from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.certificate import own_certificate
+from axis_nvr.services.disk_chores import chores_for
 from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.memory import TRIM_SECONDS, find_trim
 from axis_nvr.services.plans import check_camera, plan_stream
@@ -212,10 +213,17 @@ def _demo_disks(config: Config) -> Mapping[str, DiskConfig]:
 
 
 def _keep(reactor: Any, disk: DiskConfig, serial: str, release: str) -> DiskKeeper:
-    product = f"axis_nvr {release}"
-    return DiskKeeper(
-        lambda: Disk(disk.disk_id, disk.folder, serial, reactor=reactor, product=product), reactor
-    )
+    def make() -> Disk:
+        return Disk(
+            disk.disk_id,
+            disk.folder,
+            serial,
+            reactor=reactor,
+            product=f"axis_nvr {release}",
+            chores=chores_for(disk),
+        )
+
+    return DiskKeeper(make, reactor)
 
 
 def _listeners(
