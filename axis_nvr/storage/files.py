@@ -15,6 +15,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +36,21 @@ class Space(NamedTuple):
     free_bytes: int
 
 
+class EntryKind(Enum):
+    """What a name in a folder stands for, symbolic links not followed."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    OTHER = "other"
+
+
+class Entry(NamedTuple):
+    """A name in a folder."""
+
+    name: str
+    kind: EntryKind
+
+
 class IFiles(Interface):
     """What the storage does with files. Every method may raise `OSError`."""
 
@@ -43,6 +59,9 @@ class IFiles(Interface):
 
     def open_read(path: Path) -> int:  # noqa: N805
         """Open a file for reading; not through a symbolic link."""
+
+    def open_write(path: Path) -> int:  # noqa: N805
+        """Open a file that exists for reading and writing; not through a symbolic link."""
 
     def close(fd: int) -> None:  # noqa: N805
         """Close what one of the above opened."""
@@ -86,6 +105,9 @@ class IFiles(Interface):
     def list_folder(path: Path) -> list[str]:  # noqa: N805
         """Name what is in a folder, sorted."""
 
+    def entries(path: Path) -> list[Entry]:  # noqa: N805
+        """Name what is in a folder, sorted, and tell what each is; not through a symbolic link."""
+
     def exists(path: Path) -> bool:  # noqa: N805
         """Tell whether something has this name."""
 
@@ -121,6 +143,12 @@ def _find_sync_file_range() -> Callable[[int, int, int, int], object]:
 _sync_file_range = _find_sync_file_range()
 
 
+def _kind(entry: "os.DirEntry[str]") -> EntryKind:
+    if entry.is_dir(follow_symlinks=False):
+        return EntryKind.FOLDER
+    return EntryKind.FILE if entry.is_file(follow_symlinks=False) else EntryKind.OTHER
+
+
 @implementer(IFiles)
 class Files:
     """The real disk."""
@@ -130,8 +158,12 @@ class Files:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
 
     def open_read(self, path: Path) -> int:
+        """See `IFiles`. A pipe that stands where a file should is not waited for."""
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def open_write(self, path: Path) -> int:
         """See `IFiles`."""
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        return os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def close(self, fd: int) -> None:
         """See `IFiles`."""
@@ -193,6 +225,15 @@ class Files:
     def list_folder(self, path: Path) -> list[str]:
         """See `IFiles`."""
         return sorted(os.listdir(path))
+
+    def entries(self, path: Path) -> list[Entry]:
+        """See `IFiles`."""
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with os.scandir(fd) as found:
+                return sorted(Entry(entry.name, _kind(entry)) for entry in found)
+        finally:
+            os.close(fd)
 
     def exists(self, path: Path) -> bool:
         """See `IFiles`."""
