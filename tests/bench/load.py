@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench.stream import (
+    CAMERAS,
     CLOCK_RATE,
-    FRAME_RATE,
     PAYLOAD_TYPE,
     SSRC,
     PreparedStream,
@@ -59,7 +59,7 @@ def describe(stream: PreparedStream, url: str) -> bytes:
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=load\r\nt=0 0\r\na=control:*\r\n"
         f"m=video 0 RTP/AVP {PAYLOAD_TYPE}\r\na=rtpmap:{PAYLOAD_TYPE} H264/{CLOCK_RATE}\r\n"
         f"a=fmtp:{PAYLOAD_TYPE} packetization-mode=1;profile-level-id={level};"
-        f"sprop-parameter-sets={sets}\r\na=framerate:{FRAME_RATE}\r\na=control:{url}/stream=0\r\n"
+        f"sprop-parameter-sets={sets}\r\na=framerate:{stream.frame_rate}\r\na=control:{url}/stream=0\r\n"
     ).encode()
 
 
@@ -213,10 +213,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="how long to send")
     parser.add_argument("--flood", action="store_true", help="send as fast as the client reads")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds from PLAY to the start")
-    parser.add_argument("--bit-rate", type=int, default=4_000_000)
+    parser.add_argument("--camera", choices=CAMERAS, default="hd", help="what is sent")
     arguments = parser.parse_args()
-    pictures = int((arguments.seconds + 5) * FRAME_RATE)
-    stream = prepare(encode(arguments.folder, arguments.bit_rate), pictures)
+    camera = CAMERAS[arguments.camera]
+    encoded = encode(arguments.folder, camera)
+    stream = prepare(encoded, camera.frame_rate, arguments.seconds + 5)
     server = LoadServer(stream, arguments.flood, arguments.delay)
     print("port", server.listen(), flush=True)
     server.run(arguments.seconds)

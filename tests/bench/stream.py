@@ -12,14 +12,31 @@ from pathlib import Path
 
 from axis_nvr.wire.nal import split_annex_b
 
-FRAME_RATE = 30
 CLOCK_RATE = 90_000
 PAYLOAD_TYPE = 96
 SSRC = 0x5EED0001
 #: RTP payload of a full packet; with all headers it fills an Ethernet frame.
 MAX_PAYLOAD_BYTES = 1400
-#: One picture's worth of media clock ticks.
-TICKS = CLOCK_RATE // FRAME_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """What a camera sends.
+
+    :param size: of its pictures, in the words of ffmpeg.
+    :param frame_rate: pictures a second.
+    :param bit_rate: bits a second.
+    """
+
+    size: str
+    frame_rate: int
+    bit_rate: int
+
+
+#: The cameras that are measured, by name: pictures of some 17 KB, and of some 120 KB.
+CAMERAS = {"hd": Camera("1920x1080", 30, 4_000_000), "4k": Camera("3840x2160", 25, 25_000_000)}
+#: Encoded, then repeated for as long as is asked for.
+ENCODED_SECONDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,7 @@ class PreparedStream:
     :ivar ends: where each packet ends in `data`, in bytes.
     :ivar due: when each packet is due, in seconds since the start.
     :ivar pictures: how many pictures there are.
+    :ivar frame_rate: how many of them come in a second.
     :ivar parameter_sets: SPS and PPS.
     """
 
@@ -37,18 +55,21 @@ class PreparedStream:
     ends: list[int]
     due: list[float]
     pictures: int
+    frame_rate: int
     parameter_sets: tuple[bytes, bytes]
 
 
-def encode(folder: Path, bit_rate: int = 4_000_000, seconds: int = 8) -> Path:
+def encode(folder: Path, camera: Camera) -> Path:
     """Encode a moving test card with noise, as a camera would: one slice, no B-pictures."""
-    path = folder / f"bench-{bit_rate}.h264"
+    rate, bits = camera.frame_rate, camera.bit_rate
+    path = folder / f"bench-{bits}.h264"
     if not path.exists():
-        picture = f"testsrc2=s=1920x1080:r={FRAME_RATE},noise=alls=12:allf=t"
-        interval = f"keyint={2 * FRAME_RATE}:min-keyint={2 * FRAME_RATE}:scenecut=0"
-        command = ["ffmpeg", "-y", "-v", "error", "-f", "lavfi", "-i", picture, "-t", str(seconds)]
+        picture = f"testsrc2=s={camera.size}:r={rate},noise=alls=12:allf=t"
+        interval = f"keyint={2 * rate}:min-keyint={2 * rate}:scenecut=0"
+        command = ["ffmpeg", "-y", "-v", "error", "-f", "lavfi", "-i", picture]
+        command += ["-t", str(ENCODED_SECONDS)]
         command += ["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency"]
-        command += ["-b:v", str(bit_rate), "-maxrate", str(bit_rate), "-bufsize", "1M"]
+        command += ["-b:v", str(bits), "-maxrate", str(bits), "-bufsize", str(bits // 4)]
         command += ["-x264-params", f"{interval}:sliced-threads=0", "-f", "h264", str(path)]
         subprocess.run(command, check=True)
     return path
@@ -80,21 +101,23 @@ def pictures_of(path: Path) -> list[list[bytes]]:
     return pictures
 
 
-def prepare(path: Path, picture_count: int) -> PreparedStream:
-    """Repeat the pictures of `path` until there are `picture_count`, and packetize them."""
+def prepare(path: Path, frame_rate: int, seconds: float) -> PreparedStream:
+    """Repeat the pictures of `path` for so many seconds, and packetize them."""
+    picture_count, ticks = int(seconds * frame_rate), CLOCK_RATE // frame_rate
     source = pictures_of(path)
     sets = [unit for unit in source[0] if unit[0] & 0x1F in (7, 8)]
     cut = [[part for unit in picture for part in payloads(unit)] for picture in source]
     data, ends, due = bytearray(), [], []
     sequence_number = 0
     for number, parts in zip(range(picture_count), cycle(cut)):
-        timestamp = (number * TICKS).to_bytes(4, "big")
+        timestamp = (number * ticks).to_bytes(4, "big")
         for index, part in enumerate(parts):
             marker = 0x80 if index == len(parts) - 1 else 0
             data += b"$\0" + (12 + len(part)).to_bytes(2, "big")
             data += bytes((0x80, marker | PAYLOAD_TYPE)) + sequence_number.to_bytes(2, "big")
             data += timestamp + SSRC.to_bytes(4, "big") + part
             ends.append(len(data))
-            due.append((number + index / len(parts)) / FRAME_RATE)
+            due.append((number + index / len(parts)) / frame_rate)
             sequence_number = (sequence_number + 1) & 0xFFFF
-    return PreparedStream(bytes(data), ends, due, picture_count, (sets[0], sets[1]))
+    counts = picture_count, frame_rate
+    return PreparedStream(bytes(data), ends, due, *counts, (sets[0], sets[1]))
