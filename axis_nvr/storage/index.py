@@ -16,7 +16,15 @@ from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.storage.files import IFiles, storage_errors
 from axis_nvr.storage.layout import block_path, parse_utc, recording_path, utc_text
-from axis_nvr.storage.schema import AXIS_TABLES, MAJOR, MINOR, OUR_TABLES, USER_VERSION
+from axis_nvr.storage.schema import (
+    AXIS_TABLES,
+    MAJOR,
+    MINOR,
+    OUR_INDEXES,
+    OUR_TABLES,
+    UPGRADES,
+    USER_VERSION,
+)
 
 
 class MediaRow(NamedTuple):
@@ -140,7 +148,8 @@ class Index:
             raise StorageError(StorageErrorKind.FAILED, self._path, message)
         if ours < USER_VERSION:
             self._connection.executescript(
-                f"BEGIN IMMEDIATE; {OUR_TABLES} PRAGMA user_version={USER_VERSION}; COMMIT;"
+                f"BEGIN IMMEDIATE; {UPGRADES.get(ours, '')} {OUR_TABLES} {OUR_INDEXES}"
+                f" PRAGMA user_version={USER_VERSION}; COMMIT;"
             )
 
     def _has_table(self, name: str) -> bool:
@@ -226,7 +235,8 @@ class Index:
             ),
         )
         self._connection.execute(
-            "INSERT INTO nvr_recordings VALUES (?, ?, ?, ?)",
+            "INSERT INTO nvr_recordings (recording_id, device, stream_options, group_token)"
+            " VALUES (?, ?, ?, ?)",
             (cursor.lastrowid, row.device, row.stream_options, row.group),
         )
 

@@ -128,7 +128,7 @@ def parse_utc(text: str) -> int:
     try:
         if match is None:
             raise ValueError
-        whole = datetime.strptime(match[1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+        whole = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
     except ValueError:
         raise WireError(f"no UTC time: {text!r:.60}") from None
     return (whole - _EPOCH) // _MICROSECOND + int((match[2] or "0").ljust(6, "0"))

@@ -4,7 +4,8 @@ A reader made for Axis disks finds its tables and columns with their meanings. W
 in tables whose names begin with ``nvr_``; ``PRAGMA user_version`` is their version.
 
 ================  ==================================================================================
-nvr_recordings    the device, the effective stream options and the group of a recording
+nvr_recordings    the device, the effective stream options and the group of a recording, and its
+                  start once more, by which what is of a device or group is in order
 nvr_gaps          what is missing from a recording, or bent in it: from, to, why
 nvr_unfinished    blocks whose file was not closed properly, and how many bytes of it are good
 nvr_locks         what must not be deleted: a recording, or a span of it; who says so, when and why
@@ -92,7 +93,8 @@ CREATE TABLE IF NOT EXISTS nvr_recordings (
     recording_id INTEGER PRIMARY KEY REFERENCES recordings(id) ON DELETE CASCADE,
     device TEXT NOT NULL,
     stream_options TEXT NOT NULL,
-    group_token TEXT NOT NULL
+    group_token TEXT NOT NULL,
+    starttime TEXT
 );
 CREATE TABLE IF NOT EXISTS nvr_gaps (
     id INTEGER PRIMARY KEY,
@@ -134,3 +136,48 @@ CREATE TABLE IF NOT EXISTS nvr_state (name TEXT PRIMARY KEY, value TEXT NOT NULL
 CREATE INDEX IF NOT EXISTS nvr_open_recordings ON recordings(id) WHERE stoptime IS NULL;
 CREATE INDEX IF NOT EXISTS nvr_open_blocks ON blocks(id) WHERE stoptime IS NULL;
 """
+
+_BY_START = "".join(
+    f"CREATE INDEX IF NOT EXISTS nvr_recordings_{name} ON {table}({column}, starttime);\n"
+    for name, table, column in (
+        ("type", "recordings", "recording_type_id"),
+        ("source", "recordings", "recording_source_id"),
+        ("event", "recordings", "recording_event_id"),
+        ("action", "recordings", "recording_action_id"),
+        ("device", "nvr_recordings", "device"),
+        ("group", "nvr_recordings", "group_token"),
+    )
+)
+
+#: How much of a time's text tells its hour, day and month.
+HOUR_CHARS, DAY_CHARS, MONTH_CHARS = 13, 10, 7
+
+_OVER = "".join(
+    f"CREATE INDEX IF NOT EXISTS nvr_recordings_over_{name} ON recordings(starttime, stoptime)"
+    f" WHERE substr(starttime, 1, {chars}) <> substr(stoptime, 1, {chars});\n"
+    for name, chars in (("hour", HOUR_CHARS), ("day", DAY_CHARS), ("month", MONTH_CHARS))
+)
+
+#: What an index whose version of our tables is the key needs before all else.
+UPGRADES = {1: "ALTER TABLE nvr_recordings ADD COLUMN starttime TEXT;"}
+
+#: What searches use (`axis_nvr.storage.reading.search`): each thing that is searched by has its
+#: recordings in order of their start, and what ran at a moment began in the same hour, or is one
+#: of the few that go over the end of an hour, a day, a month.
+OUR_INDEXES = f"""
+UPDATE nvr_recordings
+SET starttime = (SELECT starttime FROM recordings WHERE id = recording_id)
+WHERE starttime IS NULL;
+{_BY_START}
+{_OVER}
+CREATE TRIGGER IF NOT EXISTS nvr_recordings_added AFTER INSERT ON nvr_recordings
+BEGIN
+    UPDATE nvr_recordings
+    SET starttime = (SELECT starttime FROM recordings WHERE id = NEW.recording_id)
+    WHERE recording_id = NEW.recording_id;
+END;
+CREATE TRIGGER IF NOT EXISTS nvr_recordings_moved AFTER UPDATE OF starttime ON recordings
+BEGIN
+    UPDATE nvr_recordings SET starttime = NEW.starttime WHERE recording_id = NEW.id;
+END;
+"""  # noqa: S608 - nothing from outside is in it

@@ -81,6 +81,14 @@ class IndexTests(SynchronousTestCase):
         connection = sqlite3.connect(self.path)
         for table in ("nvr_locks", "nvr_damage", "nvr_state"):
             connection.execute(f"DROP TABLE {table}")
+        for kind, name in (
+            ("TRIGGER", "nvr_recordings_added"),
+            ("TRIGGER", "nvr_recordings_moved"),
+            ("INDEX", "nvr_recordings_device"),
+            ("INDEX", "nvr_recordings_group"),
+        ):
+            connection.execute(f"DROP {kind} {name}")
+        connection.execute("ALTER TABLE nvr_recordings DROP COLUMN starttime")
         connection.execute("PRAGMA user_version=1")
         connection.close()
         self.index = Index.open(Files(), self.path, START_US)
@@ -88,6 +96,8 @@ class IndexTests(SynchronousTestCase):
             self.index.set_state("rebuild", "half")
         self.assertEqual(self.index.state("rebuild"), "half")
         self.assertEqual([row.recording_id for row in self.index.recordings()], [RECORDING])
+        starts = [row[0] for row in self.query("SELECT starttime FROM nvr_recordings")]
+        self.assertEqual(starts, [row[0] for row in self.query("SELECT starttime FROM recordings")])
 
     def test_tables_of_a_newer_version(self) -> None:
         """An index that a newer product wrote is not touched."""
