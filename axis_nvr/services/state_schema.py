@@ -1,0 +1,36 @@
+"""The tables of the state database, and the steps from each version of them to the next.
+
+``PRAGMA user_version`` is the number of steps an existing database has gone. A step is never
+changed once it has been released: what is to be different comes as another step behind it.
+
+==================  ================================================================================
+accounts            who may do what; the secret is encrypted
+audit               who viewed, exported, changed or deleted what, and when
+settings            single values by name
+==================  ================================================================================
+"""
+
+#: SQL of each step.
+STEPS = (
+    """
+    CREATE TABLE accounts (
+        name TEXT PRIMARY KEY,
+        role TEXT NOT NULL,
+        has_ptz INTEGER NOT NULL,
+        primary_group TEXT NOT NULL,
+        comment TEXT NOT NULL,
+        realm TEXT NOT NULL,
+        secret TEXT NOT NULL
+    );
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        time_us INTEGER NOT NULL,
+        account TEXT NOT NULL,
+        address TEXT NOT NULL,
+        action TEXT NOT NULL,
+        target TEXT NOT NULL,
+        outcome TEXT NOT NULL
+    );
+    CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    """,
+)
