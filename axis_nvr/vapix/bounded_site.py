@@ -1,0 +1,129 @@
+"""The outermost of the HTTP server: what a client may ask for of our memory and our time.
+
+A request is bounded in everything: its head by Twisted, its body in bytes, all of it in time, the
+connections in number, in all and from one address. A body that is too long is refused before it is
+read.
+"""
+
+from collections import Counter
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+#: Bytes of a request's body.
+MAX_BODY_BYTES = 1 << 20
+#: A connection on which nothing happens is closed, in seconds.
+IDLE_SECONDS = 60
+#: A request must be whole so long after its first line, in seconds.
+REQUEST_SECONDS = 30.0
+#: Connections in all, and from one address.
+MAX_CONNECTIONS = 1000
+MAX_ADDRESS_CONNECTIONS = 200
+
+
+class BoundedRequest(Request):
+    """Refuses a body that is too long, and breaks off a request that does not come to an end."""
+
+    _deadline: IDelayedCall | None = None
+    _received_bytes = 0
+
+    def __init__(self, channel: Any, *arguments: Any, **more: Any) -> None:
+        super().__init__(channel, *arguments, **more)
+        if isinstance(channel, BoundedChannel):
+            later = channel.factory.reactor.callLater
+            self._deadline = later(REQUEST_SECONDS, self._refuse, b"408 Request Timeout")
+
+    def gotLength(self, length: int | None) -> None:
+        """Refuse what is too long before it is read."""
+        if length is not None and length > MAX_BODY_BYTES:
+            self._refuse(b"413 Content Too Large")
+            length = 0
+        super().gotLength(length)
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Count what comes, be it told of or not."""
+        self._received_bytes += len(data)
+        if self._received_bytes > MAX_BODY_BYTES:
+            self._refuse(b"413 Content Too Large")
+        else:
+            super().handleContentChunk(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Go on with a request that is whole."""
+        self._forget_deadline()
+        super().requestReceived(command, path, version)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Forget a request that did not come to its end."""
+        self._forget_deadline()
+        super().connectionLost(reason)
+
+    def _forget_deadline(self) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+
+    def _refuse(self, status: bytes) -> None:
+        """Say why, and read no more of this connection."""
+        self._forget_deadline()
+        channel: Any = self.channel
+        channel.transport.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n\r\n")
+        channel.loseConnection()
+
+
+class BoundedChannel(HTTPChannel):
+    """A connection that is counted."""
+
+    factory: "BoundedSite"
+    _host: str | None = None
+
+    def connectionMade(self) -> None:
+        """Count it."""
+        super().connectionMade()
+        self._host = _host_of(self.getPeer())
+        self.factory.connections[self._host] += 1
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """Count it no more."""
+        super().connectionLost(reason)
+        connections, host = self.factory.connections, self._host
+        if host is not None:
+            self._host = None
+            connections[host] -= 1
+            if not connections[host]:
+                del connections[host]
+
+
+class BoundedSite(Site):
+    """Takes so many connections and no more; tells the log of none of them.
+
+    :ivar connections: how many there are, by address.
+    """
+
+    noisy = False
+    displayTracebacks = False  # noqa: N815 - Twisted's name
+    requestFactory = BoundedRequest  # noqa: N815
+    protocol = BoundedChannel  # type: ignore[assignment]
+
+    def __init__(self, resource: IResource) -> None:
+        super().__init__(resource, timeout=IDLE_SECONDS)
+        self.connections: Counter[str] = Counter()
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Take a connection, unless there are too many."""
+        if (
+            self.connections[_host_of(addr)] >= MAX_ADDRESS_CONNECTIONS
+            or self.connections.total() >= MAX_CONNECTIONS
+        ):
+            return None
+        return super().buildProtocol(addr)
+
+    def log(self, request: Request) -> None:  # type: ignore[override]
+        """Say nothing."""
+
+
+def _host_of(address: object) -> str:
+    return getattr(address, "host", "")

@@ -1,0 +1,209 @@
+"""The HTTP server: requests in, through the door, to the endpoints, and answers out.
+
+A body that comes in pieces is asked for as fast as the client takes it, and given up when the
+client leaves.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from klein import Klein
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.server import Request
+from werkzeug.exceptions import NotFound
+from zope.interface import implementer
+
+from axis_nvr.errors import WireError
+from axis_nvr.services.accounts import Role
+from axis_nvr.vapix.arguments import FORM_TYPE, Arguments
+from axis_nvr.vapix.bounded_site import BoundedSite
+from axis_nvr.vapix.call import Call, Endpoint, Reply, html_reply
+from axis_nvr.vapix.door import Admitted, Door, Knock
+from axis_nvr.wire.authentication import decode_text
+
+#: On every answer, as on Axis devices, and no store: what we answer is of this moment.
+HEADERS = (
+    (b"Cache-Control", b"no-store"),
+    (b"Referrer-Policy", b"strict-origin-when-cross-origin"),
+    (b"Server", b"axis_nvr"),
+    (b"X-Content-Type-Options", b"nosniff"),
+    (b"X-Frame-Options", b"SAMEORIGIN"),
+    (b"X-XSS-Protection", b"1; mode=block"),
+)
+
+
+class HttpServer:
+    """Serves endpoints behind a door."""
+
+    log = Logger()
+
+    def __init__(self, door: Door, endpoints: Iterable[Endpoint]) -> None:
+        self._door = door
+        self._app = Klein()
+        for endpoint in endpoints:
+            self._add(endpoint)
+        self._app.handle_errors(NotFound)(self._nothing_here)
+
+    def _add(self, endpoint: Endpoint) -> None:
+        def serve(request: Any, **parts: str) -> "Deferred[bytes]":
+            return Deferred.fromCoroutine(self._serve(request, endpoint))
+
+        self._app.route(endpoint.path, endpoint=endpoint.path)(serve)
+
+    def _nothing_here(self, request: Any, failure: Failure) -> "Deferred[bytes]":
+        """Answer for a path that is none: only who has an account learns that it is none."""
+        missing = Endpoint("", _not_found, Role.VIEWER, ("GET", "POST", "PUT", "PATCH", "DELETE"))
+        return Deferred.fromCoroutine(self._serve(request, missing))
+
+    async def _serve(self, request: Request, endpoint: Endpoint) -> bytes:
+        """Answer a request; Klein writes what this returns and finishes it."""
+        try:
+            headers, reply = await self._answer(request, endpoint)
+        except Exception:  # the outermost frame of a request
+            self.log.failure("while {path} was answered", path=_text(request.path))
+            headers, reply = (), html_reply("<p>500 Internal Server Error</p>", 500)
+        return await self._send(request, reply, headers)
+
+    async def _answer(
+        self, request: Request, endpoint: Endpoint
+    ) -> tuple[tuple[tuple[str, str], ...], Reply]:
+        method = _text(request.method)
+        knock = Knock(
+            method,
+            _text(request.uri),
+            request.getHeader("authorization") or "",
+            _address(request),
+            request.isSecure(),
+        )
+        admitted = self._door.admit(knock, endpoint.role, before_setup=endpoint.before_setup)
+        if isinstance(admitted, Reply):
+            return (), admitted
+        method = "GET" if method == "HEAD" else method
+        if method not in endpoint.methods:
+            allowed = ", ".join(endpoint.methods)
+            return (), html_reply("<p>405 Method Not Allowed</p>", 405, ("Allow", allowed))
+        try:
+            call = _call(request, method, knock, admitted)
+        except WireError as error:
+            return (), html_reply(f"<p>400 Bad Request: {error}</p>", 400)
+        return admitted.headers, await endpoint.answer(call)
+
+    async def _send(
+        self, request: Request, reply: Reply, headers: tuple[tuple[str, str], ...]
+    ) -> bytes:
+        request.setResponseCode(reply.status)
+        for name, value in HEADERS:
+            request.setHeader(name, value)
+        request.setHeader("Content-Type", reply.content_type)
+        for field, text in (*headers, *reply.headers):
+            request.responseHeaders.addRawHeader(field, text)
+        if isinstance(reply.body, bytes):
+            request.setHeader("Content-Length", str(len(reply.body)))
+            return reply.body
+        if request.method == b"HEAD":
+            await _close(reply.body)
+        else:
+            await Outflow(request, reply.body).run()
+        return b""
+
+    def site(self) -> BoundedSite:
+        """Return the server's factory; for TCP or TLS."""
+        return BoundedSite(self._app.resource())
+
+
+async def _not_found(call: Call) -> Reply:
+    return html_reply("<p>404 Not Found</p>", 404)
+
+
+def _call(request: Request, method: str, knock: Knock, admitted: Admitted) -> Call:
+    content_type = (request.getHeader("content-type") or "").partition(";")[0].strip().lower()
+    assert request.content is not None
+    body = request.content.read()
+    query = request.uri.partition(b"?")[2]
+    account = admitted.account
+    return Call(
+        method=method,
+        path=_text(request.path),
+        arguments=Arguments(query, body if content_type == FORM_TYPE else b""),
+        body=body,
+        account="" if account is None else account.name,
+        role=None if account is None else account.role,
+        address=knock.address,
+        host=request.getHeader("host") or "",
+        is_secure=knock.is_secure,
+        headers={
+            decode_text(name).lower(): decode_text(values[0])
+            for name, values in request.requestHeaders.getAllRawHeaders()
+        },
+    )
+
+
+def _text(data: bytes) -> str:
+    return data.decode("latin-1")
+
+
+def _address(request: Request) -> str:
+    return getattr(request.getClientAddress(), "host", None) or ""
+
+
+async def _close(pieces: AsyncIterator[bytes]) -> None:
+    close = getattr(pieces, "aclose", None)
+    if close is not None:
+        await close()
+
+
+@implementer(IPushProducer)
+class Outflow:
+    """Sends pieces to a client as fast as it takes them."""
+
+    log = Logger()
+
+    def __init__(self, request: Request, pieces: AsyncIterator[bytes]) -> None:
+        self._request = request
+        self._pieces = pieces
+        self._room: Deferred[None] | None = None
+        self._is_gone = False
+
+    async def run(self) -> None:
+        """Send everything; an error in the middle breaks the connection off, so that it is seen."""
+        request, gone = self._request, Deferred[None]()
+        request.notifyFinish().addErrback(lambda failure: gone.callback(None))
+        gone.addCallback(lambda _: self.stopProducing())
+        request.registerProducer(self, True)
+        try:
+            async for piece in self._pieces:
+                if self._is_gone:
+                    break
+                request.write(piece)
+                if self._room is not None:
+                    await self._room
+        except CancelledError:  # the client has gone
+            raise
+        except Exception:  # the outermost frame of a body
+            self.log.failure("while {path} was sent", path=_text(request.path))
+            if request.transport is not None and not self._is_gone:
+                request.transport.abortConnection()  # type: ignore[attr-defined]
+            await gone
+        finally:
+            await _close(self._pieces)
+        if not self._is_gone:
+            request.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        """Wait: the client is slower than we are."""
+        if self._room is None:
+            self._room = Deferred()
+
+    def resumeProducing(self) -> None:
+        """Go on."""
+        room, self._room = self._room, None
+        if room is not None:
+            room.callback(None)
+
+    def stopProducing(self) -> None:
+        """End: the client has gone."""
+        self._is_gone = True
+        self.resumeProducing()
