@@ -1,0 +1,1 @@
+"""Reading a disk: finding recordings, pictures at a time, and what is missing."""
