@@ -81,7 +81,18 @@ class CliTests(SynchronousTestCase):
         self.assertEqual(code, 1)
         self.assertIn("CRC-32", output)
         code, output, _ = self.call("check", "--json", self.disk)
-        self.assertEqual((code, json.loads(output)[0]["recordingid"]), (1, RECORDING))
+        told = json.loads(output)
+        self.assertEqual((code, told["blocks"], len(told["findings"])), (1, 1, 1))
+        (finding,) = told["findings"]
+        self.assertEqual((finding["kind"], finding["recordingid"]), ("cluster-damaged", RECORDING))
+        self.assertEqual(set(finding["loss"]), {"from", "to", "offset", "bytes"})
+        self.assertEqual(
+            self.call("check", "--quick", "--rate", "5", self.disk)[:2], (0, "all well\n")
+        )
+        self.assertEqual(
+            json.loads(self.call("check", "--quick", "--json", self.disk)[1])["findings"], []
+        )
+        self.assertEqual(self.call("check", "--rate", "0", self.disk)[0], 2)
 
     def test_no_disk(self) -> None:
         """A folder that is no disk, or no arguments at all, is exit code 2."""

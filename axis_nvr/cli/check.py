@@ -1,8 +1,20 @@
-"""``axis-nvr check``: a disk looked over."""
+"""``axis-nvr check``: a disk looked over.
+
+Output for programs, with ``--json``: one object::
+
+    {"blocks": 12, "bytes": 345678,          what was looked at; bytes: of clusters that were read
+     "findings": [
+       {"kind": "cluster-damaged",           one of the kinds in the reference
+        "recordingid": "…", "blockid": "…",  null where it is about more than one
+        "message": "…",                      for people, may change
+        "loss": {"from": "…Z", "to": "…Z", "offset": 0, "bytes": 0}}]}    null: nothing is lost
+"""
 
 import argparse
+import json
 import sys
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TextIO, cast
 
 from axis_nvr.cli.command import (
     EXIT_FOUND,
@@ -10,42 +22,107 @@ from axis_nvr.cli.command import (
     Command,
     disk_arguments,
     index_of,
-    print_json,
     printable,
-    utc_or_none,
 )
-from axis_nvr.storage.check import Finding, check_disk
-from axis_nvr.storage.files import Files
+from axis_nvr.cli.progress import ProgressBar
+from axis_nvr.storage.checking.disk import DiskCheck
+from axis_nvr.storage.checking.findings import Finding, Looked, Loss
+from axis_nvr.storage.checking.pace import Pace, idle_io
+from axis_nvr.storage.files import Files, IFiles
+from axis_nvr.storage.layout import utc_text
 
 
-def _finding_json(finding: Finding) -> dict[str, Any]:
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    disk_arguments(parser)
+    parser.add_argument("--quick", action="store_true", help="do not read the pictures")
+    parser.add_argument(
+        "--rate", type=_rate, metavar="MB/S", help="read so many megabytes a second at most"
+    )
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 < rate < 1e6:
+        raise ValueError
+    return rate
+
+
+def _loss_json(loss: Loss | None) -> dict[str, Any] | None:
+    if loss is None:
+        return None
+    times = {"from": utc_text(loss.start_us), "to": utc_text(loss.end_us)}
+    return {**times, "offset": loss.offset, "bytes": loss.size_bytes}
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """Give a finding for a program."""
     return {
+        "kind": finding.kind,
         "recordingid": finding.recording_id or None,
         "blockid": finding.block_id or None,
-        "time": utc_or_none(finding.utc_us),
         "message": finding.message,
+        "loss": _loss_json(finding.loss),
     }
 
 
+class Report:
+    """Tells findings as they come, so that a disk full of them fills no memory.
+
+    :ivar findings: how many were told.
+    """
+
+    def __init__(self, stream: TextIO, bar: ProgressBar, *, is_json: bool) -> None:
+        self.findings = 0
+        self._stream = stream
+        self._bar = bar
+        self._is_json = is_json
+        self._blocks = self._bytes = 0
+
+    def tell(self, found: Finding | Looked) -> None:
+        """Take what a check gives."""
+        if isinstance(found, Looked):
+            self._blocks += found.blocks
+            self._bytes += found.size_bytes
+            self._bar.advance(found.blocks, found.size_bytes)
+            return
+        self.findings += 1
+        if self._is_json:
+            before = '{"findings": [\n' if self.findings == 1 else ",\n"
+            self._stream.write(before + json.dumps(finding_json(finding=found)))
+        else:
+            self._bar.clear()
+            self._stream.write(printable(str(found)) + "\n")
+
+    def end(self) -> None:
+        """Tell what it comes to."""
+        self._bar.clear()
+        if self._is_json:
+            before = '{"findings": [' if not self.findings else "\n"
+            counts = f'"blocks": {self._blocks}, "bytes": {self._bytes}'
+            self._stream.write(f"{before}], {counts}}}\n")
+        elif not self.findings:
+            self._stream.write("all well\n")
+
+
+def _paced(found: Iterator[Finding | Looked], pace: Pace) -> Iterator[Finding | Looked]:
+    for one in found:
+        yield one
+        if isinstance(one, Looked):
+            pace.spend(one.size_bytes)
+
+
 def _check(arguments: argparse.Namespace) -> int:
-    shows_progress = sys.stderr.isatty()
-
-    def progress(done: int, total: int) -> None:
-        if shows_progress:
-            end = "\n" if done == total else ""
-            print(f"\r{done} of {total} blocks", end=end, file=sys.stderr, flush=True)
-
-    findings: list[Finding] = []
-    with index_of(arguments) as index:
-        for finding in check_disk(Files(), arguments.disk, index, progress):
-            findings.append(finding)
-            if not arguments.json:
-                print(printable(str(finding)))
-    if arguments.json:
-        print_json([_finding_json(finding) for finding in findings])
-    elif not findings:
-        print("all well")
-    return EXIT_FOUND if findings else EXIT_OK
+    rate = None if arguments.rate is None else arguments.rate * 1e6
+    with index_of(arguments) as index, idle_io():
+        files = cast(IFiles, Files())
+        check = DiskCheck(files, arguments.disk, index, reads_media=not arguments.quick)
+        blocks, size_bytes = check.totals()
+        bar = ProgressBar(blocks, 0 if arguments.quick else size_bytes, sys.stderr)
+        report = Report(sys.stdout, bar, is_json=arguments.json)
+        for found in _paced(check.run(), Pace(rate)):
+            report.tell(found)
+        report.end()
+    return EXIT_FOUND if report.findings else EXIT_OK
 
 
-CHECK = Command("check", "check a disk: index, XML, every cluster", disk_arguments, _check)
+CHECK = Command("check", "check a disk: index, XML, every cluster", _arguments, _check)

@@ -82,6 +82,20 @@ class BlockReader:
         with storage_errors(self._path, "read a block"):
             return self._files.pread(self._fd, size, offset)
 
+    def read_at(self, size: int, offset: int) -> bytes:
+        """Read bytes of the file as they are; less than asked for at its end.
+
+        :raises StorageError: the disk does not give them.
+        """
+        return self._pread(size, offset)
+
+    def read_checked(self, span: Span) -> bytes:
+        """Read the data of an element that is no cluster.
+
+        :raises WireError: it is too long, or does not match its CRC-32.
+        """
+        return self._checked(span)
+
     def _header(self, offset: int) -> ElementHeader:
         header = parse_header(self._pread(_MAX_HEADER_BYTES, offset))
         return header._replace(data_offset=offset + header.data_offset)

@@ -1,0 +1,134 @@
+"""Looking a whole disk over: index, recordings, blocks, and what the index does not know.
+
+Nothing is changed, and nothing is held in memory but a page of rows. A disk that is being recorded
+to can be checked too: what seems wrong is asked for again in the index before it is told, and is
+told only if its row has not changed meanwhile.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from axis_nvr.storage.checking.blocks import check_block
+from axis_nvr.storage.checking.findings import Finding, FindingKind, Looked
+from axis_nvr.storage.checking.recordings import check_recording, check_sequence
+from axis_nvr.storage.checking.rows import (
+    BadRow,
+    IndexedBlock,
+    IndexedRecording,
+    block_again,
+    blocks_of,
+    lost_blocks,
+    recording_again,
+    recordings_after,
+)
+from axis_nvr.storage.checking.strangers import check_strangers
+from axis_nvr.storage.files import IFiles
+from axis_nvr.storage.index import BlockRow, Index
+
+#: A row that changes while it is checked is checked again, so many times.
+MAX_TRIES = 3
+
+Row = TypeVar("Row", IndexedBlock, IndexedRecording)
+
+
+class Totals(NamedTuple):
+    """What there is to be checked."""
+
+    blocks: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DiskCheck:
+    """Checks a disk.
+
+    :param reads_media: read every cluster; without it, XML, rows and sizes only.
+    :param wait: lets so many seconds go by.
+    """
+
+    files: IFiles
+    folder: Path
+    index: Index
+    reads_media: bool = True
+    wait: Callable[[float], None] = time.sleep
+
+    def totals(self) -> Totals:
+        """Tell how much there is to be checked.
+
+        :raises StorageError: the index cannot be read.
+        """
+        ((blocks, size_bytes),) = self.index.query("SELECT COUNT(*), SUM(filesize) FROM blocks")
+        return Totals(blocks, int(size_bytes or 0))
+
+    def run(self) -> Iterator[Finding | Looked]:
+        """Check all of it.
+
+        :raises StorageError: the index or the folder cannot be read.
+        """
+        for words in self.index.check():
+            message = f"the index is damaged: {words}"
+            yield Finding(FindingKind.INDEX_DAMAGED, "", "", message)
+        for bad in lost_blocks(self.index):
+            yield _bad_row(bad)
+        for row in self._recordings():
+            if isinstance(row, BadRow):
+                yield _bad_row(row)
+            else:
+                yield from self._surely(row, self._recording, recording_again)
+                yield from self._blocks(row)
+        yield from check_strangers(self.files, self.folder, self.index, self.wait)
+
+    def _recordings(self) -> Iterator[IndexedRecording | BadRow]:
+        after = -1
+        while page := recordings_after(self.index, after):
+            yield from page
+            after = page[-1].row_id
+
+    def _blocks(self, recording: IndexedRecording) -> Iterator[Finding | Looked]:
+        before: BlockRow | None = None
+        for found in blocks_of(self.index, recording.row_id):
+            if isinstance(found, BadRow):
+                yield _bad_row(found)
+            else:
+                yield from self._surely(found, self._block, block_again)
+                if before is not None:
+                    yield from check_sequence(self.index, recording.row_id, before, found.row)
+                before = found.row
+            yield Looked(blocks=1)
+
+    def _recording(self, row: IndexedRecording) -> Iterator[Finding]:
+        return check_recording(self.files, self.folder, self.index, row)
+
+    def _block(self, found: IndexedBlock) -> Iterator[Finding | Looked]:
+        return check_block(self.files, self.folder, found.row, reads_media=self.reads_media)
+
+    def _surely(
+        self,
+        row: Row,
+        check: Callable[[Row], Iterable[Finding | Looked]],
+        again: Callable[[Index, int], Row | BadRow | None],
+    ) -> Iterator[Finding | Looked]:
+        """Check what a row names, again if the row is another one by then."""
+        for _ in range(MAX_TRIES):
+            findings: list[Finding] = []
+            for found in check(row):
+                if isinstance(found, Finding):
+                    findings.append(found)
+                else:
+                    yield found
+            if not findings:
+                return
+            now = again(self.index, row.row_id)
+            if now is None:
+                return
+            if now == row or isinstance(now, BadRow):
+                yield from findings
+                return
+            row = now
+
+
+def _bad_row(bad: BadRow) -> Finding:
+    return Finding(FindingKind.BAD_ROW, bad.recording_id, bad.block_id, bad.message)
