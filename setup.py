@@ -21,7 +21,7 @@ setup(
         "automat >= 25.4",
         "bitstring >= 5.0",
         "construct >= 2.10.70",
-        "cryptography >= 42",
+        "cryptography >= 43",
         # checks of clusters: 10.9 GiB/s, zlib's takes 2.3; without a wheel of it zlib's is used
         "isal >= 1.7; platform_machine == 'x86_64' or platform_machine == 'aarch64'",
         "klein >= 24.8",

@@ -27,6 +27,7 @@ from axis_nvr.protocols.tick import TickReader
 from axis_nvr.protocols.tunnel import TunnelChannel
 from axis_nvr.session.dialogue import USER_AGENT, Dialogue
 from axis_nvr.session.digest import Authenticator
+from axis_nvr.session.srtp_keys import KeyMaker
 from axis_nvr.session.tracks import TrackDescription
 from axis_nvr.session.transports import Delivery, TransportChoice
 from axis_nvr.session.tunnel import TunnelClient
@@ -80,13 +81,14 @@ class CameraOpener:
     ) -> CameraSession:
         address.check()
         dialogue: Dialogue | None = None
+        ssrc = random.getrandbits(32)
+        keys = KeyMaker(ssrc, lambda: int(self._utc() * 1e6))
         while True:  # the dialogue bounds how often it goes elsewhere
-            ssrc = random.getrandbits(32)
             session = CameraSession(self._reactor, deliver, lost, utc=self._utc, ssrc=ssrc)
             channel = await self._open_channel(address, session)
             try:
                 ports, choice = self._prepare(address, channel, session)
-                dialogue = dialogue or make_dialogue(address, choice, want)
+                dialogue = dialogue or make_dialogue(address, choice, want, keys)
             except BaseException:
                 channel.abort()
                 raise
@@ -120,14 +122,20 @@ class CameraOpener:
 
 
 def make_dialogue(
-    address: CameraAddress, choice: TransportChoice, want: Callable[[TrackDescription], bool]
+    address: CameraAddress,
+    choice: TransportChoice,
+    want: Callable[[TrackDescription], bool],
+    keys: KeyMaker | None = None,
 ) -> Dialogue:
     """Make what is said to a camera.
 
+    :param keys: makes ours, for SRTP.
     :raises ConfigError: its URL is no RTSP URL.
     """
     try:
-        return Dialogue(address.url, address.credentials, choice, want, jitter=random.random)
+        return Dialogue(
+            address.url, address.credentials, choice, want, jitter=random.random, keys=keys
+        )
     except WireError as error:
         raise ConfigError(str(error))
 

@@ -50,11 +50,12 @@ from axis_nvr.session.rtsp_client import (
     ServerEnded,
     Unanswered,
 )
-from axis_nvr.session.track_setup import TrackSetup
+from axis_nvr.session.srtp_keys import KeyMaker
+from axis_nvr.session.track_setup import TrackRequest, TrackSetup
 from axis_nvr.session.tracks import TrackDescription, describe_tracks
 from axis_nvr.session.transports import TransportChoice
 from axis_nvr.wire.rtsp import Message, Response
-from axis_nvr.wire.rtsp_headers import build_transport, parse_methods, parse_rtp_info
+from axis_nvr.wire.rtsp_headers import parse_methods, parse_rtp_info
 from axis_nvr.wire.sdp import parse_session
 
 #: Redirects followed in a row.
@@ -98,6 +99,7 @@ class Dialogue:
     :param redirects_left: how many redirects `successor` dialogues may still follow.
     :param jitter: gives numbers from 0 to 1, to spread the signs of life of many cameras.
     :param make_cnonce: gives text that nobody guesses, for Digest with ``qop``.
+    :param keys: makes keys for cameras that want SRTP; None: such a camera is refused.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Dialogue:
         redirects_left: int = MAX_REDIRECTS,
         jitter: Callable[[], float] = lambda: 0.5,
         make_cnonce: Callable[[], str] | None = None,
+        keys: KeyMaker | None = None,
     ) -> None:
         self.url, own_credentials = split_credentials(url)
         self._credentials = credentials or own_credentials
@@ -124,6 +127,7 @@ class Dialogue:
         self._redirects_left = redirects_left
         self._jitter = jitter
         self._make_cnonce = make_cnonce
+        self._keys = keys
         authenticator = (
             Authenticator(self._credentials, make_cnonce)
             if make_cnonce
@@ -248,6 +252,7 @@ class Dialogue:
             redirects_left=self._redirects_left - 1,
             jitter=self._jitter,
             make_cnonce=self._make_cnonce,
+            keys=self._keys,
         )
 
     # Requests
@@ -331,16 +336,14 @@ class Dialogue:
             words = f"no track that is wanted and understood; the camera offers {offered}"
             self._refuse("DESCRIBE", 200, words, RefusalKind.NOTHING_WANTED, now)
             return
-        self._setup = TrackSetup(self._transport, wanted[:MAX_TRACKS], description)
+        self._setup = TrackSetup(self._transport, wanted[:MAX_TRACKS], description, self._keys)
         self._set_up_next(self._setup, now)
 
     def _set_up_next(self, setup: TrackSetup, now: float) -> None:
         """Send SETUP for the next track, or PLAY after the last."""
-        step = setup.next()
-        if step is not None:
-            track, offered = step
-            headers = [("Transport", build_transport(offered)), *self._require_headers]
-            self._send("SETUP", track.control, now, headers)
+        request = setup.next()
+        if request is not None:
+            self._send_setup(request, now)
             return
         self._events += setup.refused
         refusal = setup.verdict()
@@ -350,13 +353,22 @@ class Dialogue:
             self._events += setup.events()
             self._send_play(now)
 
+    def _send_setup(self, request: TrackRequest, now: float) -> None:
+        headers = [*request.headers, *self._require_headers]
+        self._send("SETUP", request.track.control, now, headers)
+
     def _setup_accepted(self, response: Response, now: float) -> None:
         assert self._setup is not None
-        self._setup.note_answer(response.headers.get("Transport"))
+        self._setup.note_answer(response.headers)
         self._set_up_next(self._setup, now)
 
     def _setup_refused(self, error: PeerRefused, kind: RefusalKind, now: float) -> None:
         assert self._setup is not None
+        if kind is RefusalKind.ENCRYPTION_REQUIRED:
+            again = self._setup.with_named_key()
+            if again is not None:
+                self._send_setup(again, now)
+                return
         self._setup.note_refusal(error, kind)
         if self._setup.is_fatal(kind):
             self._give_up(Refused(error, kind), now)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from axis_nvr.errors import PeerRefused
 from axis_nvr.session.digest import Credentials
 from axis_nvr.session.refusal import RefusalKind
+from axis_nvr.session.srtp_keys import TrackProtection
 from axis_nvr.session.tracks import TrackDescription
 from axis_nvr.session.transports import TrackTransport
 from axis_nvr.wire.rtsp_headers import RtpInfo
@@ -20,10 +21,14 @@ class TracksDescribed:
 
 @dataclass(frozen=True, slots=True)
 class TrackSetUp:
-    """Media of a track will come this way; reported for all tracks before PLAY is sent."""
+    """Media of a track will come this way; reported for all tracks before PLAY is sent.
+
+    :param protection: the keys of SRTP; None: it comes as plain RTP.
+    """
 
     track: TrackDescription
     transport: TrackTransport
+    protection: TrackProtection | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,8 @@ _BY_STATUS = {
     453: RefusalKind.BUSY,
     454: RefusalKind.SESSION_LOST,
     461: RefusalKind.UNSUPPORTED_TRANSPORT,
-    # Axis cameras set to SRTP refuse plain RTP with a key management failure (quirk 19).
+    # Axis cameras set to SRTP refuse all keys but their client's: key management failure
+    # (quirk 19). Here it is the answer to that too.
     463: RefusalKind.ENCRYPTION_REQUIRED,
     503: RefusalKind.BUSY,
     551: RefusalKind.UNSUPPORTED_OPTION,
@@ -68,7 +69,7 @@ _WORDS = {
     RefusalKind.NO_CREDENTIALS: "the camera asks for a user name and password",
     RefusalKind.UNKNOWN_AUTHENTICATION: "the camera asks for a kind of login that is not known",
     RefusalKind.BUSY: "the camera has no session left",
-    RefusalKind.ENCRYPTION_REQUIRED: "the camera demands SRTP, which is not supported",
+    RefusalKind.ENCRYPTION_REQUIRED: "the camera demands SRTP and does not take our key",
 }
 
 

@@ -1,17 +1,35 @@
 """Setting up the tracks of a session one after the other, and whether what came of it is enough.
 
-Source: RFC 2326 §10.4.
+Source: RFC 2326 §10.4; RFC 4567 §4.2 for keys.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from axis_nvr.errors import PeerRefused
 from axis_nvr.session.dialogue_events import TrackRefused, TrackSetUp
 from axis_nvr.session.refusal import RefusalKind
+from axis_nvr.session.srtp import SrtpKey, keys_of
+from axis_nvr.session.srtp_keys import (
+    MKI_BYTES,
+    KeyMaker,
+    TrackProtection,
+    answered_keys,
+    offered_keys,
+)
 from axis_nvr.session.tracks import TrackDescription
-from axis_nvr.session.transports import InterleavedTransport, TransportChoice, complete, offer
-from axis_nvr.wire.rtsp_headers import Transport
-from axis_nvr.wire.sdp import SessionDescription
+from axis_nvr.session.transports import (
+    SECURE_PROFILES,
+    InterleavedTransport,
+    TransportChoice,
+    complete,
+    offer,
+)
+from axis_nvr.wire.key_mgmt import build_key_mgmt
+from axis_nvr.wire.mikey import MikeyMessage
+from axis_nvr.wire.rtsp import Headers
+from axis_nvr.wire.rtsp_headers import Transport, build_transport
+from axis_nvr.wire.sdp import MediaDescription, SessionDescription
 
 #: Refusals of one track that are about the whole session.
 _FATAL = frozenset(
@@ -24,6 +42,29 @@ _FATAL = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class TrackRequest:
+    """A SETUP that is to be sent.
+
+    :param transport: what is offered.
+    :param own_key: ours, if the track is to be protected.
+    :param camera_keys: those that the description offers.
+    """
+
+    track: TrackDescription
+    transport: Transport
+    own_key: MikeyMessage | None = None
+    camera_keys: tuple[SrtpKey, ...] = ()
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers that say it."""
+        headers = [("Transport", build_transport(self.transport))]
+        if self.own_key is not None:
+            headers.append(("KeyMgmt", build_key_mgmt(self.own_key, self.track.control)))
+        return headers
+
+
 class TrackSetup:
     """The tracks of one session on their way from wanted to set up.
 
@@ -31,6 +72,7 @@ class TrackSetup:
     :param tracks: those wanted, in order.
     :param description: where they come from; it may know a multicast group that the camera does
         not repeat.
+    :param keys: makes ours; None: nothing is protected, whatever the camera asks for.
     """
 
     def __init__(
@@ -38,51 +80,93 @@ class TrackSetup:
         choice: TransportChoice,
         tracks: Iterable[TrackDescription],
         description: SessionDescription,
+        keys: KeyMaker | None = None,
     ) -> None:
         self._choice = choice
         self._waiting = list(tracks)
         self._description = description
-        self._current: tuple[TrackDescription, Transport] | None = None
+        self._keys = keys
+        self._key_demanded = False
+        self._current: TrackRequest | None = None
         self.set_up: list[TrackSetUp] = []
         self.refused: list[TrackRefused] = []
 
-    def next(self) -> tuple[TrackDescription, Transport] | None:
-        """Return the next track and what to ask for; None after the last."""
+    def next(self) -> TrackRequest | None:
+        """Return what to ask for next; None after the last track."""
         while self._waiting:
             track = self._waiting.pop(0)
             position = len(self.set_up) + len(self.refused)
             offered = offer(self._choice, position, self._channels())
-            self._current = (track, offered or Transport())
+            self._current = self._request(track, offered or Transport())
             if offered is not None:
-                return track, offered
+                return self._current
             error = PeerRefused("SETUP", 0, "no ports were opened for this track")
             self.note_refusal(error, RefusalKind.UNSUPPORTED_TRANSPORT)
         return None
 
-    def note_answer(self, answer: str) -> None:
+    def with_named_key(self) -> TrackRequest | None:
+        """Return what to ask for instead where a key of ours with a name is demanded (quirk 19).
+
+        The tracks behind it are asked for like this at once.
+
+        :returns: None if this is what was asked for, or if there are to be no keys.
+        """
+        assert self._current is not None
+        own_key = self._current.own_key
+        if self._keys is None or (own_key is not None and own_key.keys[0].mki):
+            return None
+        self._key_demanded = True
+        self._current = self._request(self._current.track, self._current.transport)
+        return self._current
+
+    def _request(self, track: TrackDescription, offered: Transport) -> TrackRequest:
+        """Ask for protection where the camera wants it, or has been found to demand it."""
+        section = self._section(track)
+        protocol = section.protocol if section else ""
+        profile = protocol.upper().partition("/")[2].partition("/")[0]
+        camera_keys = offered_keys(section.attributes) if section else ()
+        camera_keys = camera_keys or offered_keys(self._description.attributes)
+        is_secure = profile in SECURE_PROFILES
+        if self._keys is None or not (is_secure or camera_keys or self._key_demanded):
+            return TrackRequest(track, offered)
+        # Where the camera brings no key it takes ours, and ONVIF has that named in each packet.
+        named = self._key_demanded or not camera_keys
+        own_key = self._keys.make(MKI_BYTES if named else 0)
+        offered = replace(offered, profile=profile if is_secure else "SAVP")
+        return TrackRequest(track, offered, own_key, camera_keys)
+
+    def _section(self, track: TrackDescription) -> MediaDescription | None:
+        media = self._description.media
+        return media[track.index] if track.index < len(media) else None
+
+    def note_answer(self, headers: Headers) -> None:
         """Keep what the camera made of the offer.
 
-        :param answer: its Transport header, empty without.
+        :param headers: of its answer.
         :raises RemoteProtocolError: the answer is no way for media to reach us.
         """
         assert self._current is not None
-        track, offered = self._current
-        media = self._description.media
-        section = media[track.index] if track.index < len(media) else None
+        request = self._current
+        section = self._section(request.track)
         group = (section.connection if section else "") or self._description.connection
         transport = complete(
-            offered,
-            answer,
+            request.transport,
+            headers.get("Transport"),
             self._rtp_channels(),
             group.partition("/")[0],  # TTL and count may stand behind it: 239.1.2.3/127/2
             section.port if section else 0,
         )
-        self.set_up.append(TrackSetUp(track, transport))
+        protection = None
+        if request.own_key is not None:
+            own = keys_of(request.own_key)
+            answered = answered_keys(headers.get("KeyMgmt"))
+            protection = TrackProtection((*answered, *request.camera_keys, *own), own[0])
+        self.set_up.append(TrackSetUp(request.track, transport, protection))
 
     def note_refusal(self, error: PeerRefused, kind: RefusalKind) -> None:
         """Keep that the camera did not want it."""
         assert self._current is not None
-        self.refused.append(TrackRefused(self._current[0], error, kind))
+        self.refused.append(TrackRefused(self._current.track, error, kind))
 
     def is_fatal(self, kind: RefusalKind) -> bool:
         """Whether a refusal is about the whole session, whatever the track."""
@@ -127,5 +211,5 @@ class TrackSetup:
             transport = event.transport
             if isinstance(transport, InterleavedTransport) and transport.rtcp_channel in rtp:
                 transport = InterleavedTransport(transport.rtp_channel, None, transport.ssrc)
-            events.append(TrackSetUp(event.track, transport))
+            events.append(TrackSetUp(event.track, transport, event.protection))
         return events

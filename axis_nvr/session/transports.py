@@ -14,6 +14,9 @@ from typing import TypeAlias
 from axis_nvr.errors import RemoteProtocolError, WireError
 from axis_nvr.wire.rtsp_headers import Pair, Transport, parse_transports
 
+#: Profiles whose media is protected: SRTP, without and with feedback (RFC 3711, RFC 5124).
+SECURE_PROFILES = ("SAVP", "SAVPF")
+
 
 class Delivery(StrEnum):
     """The ways that media can come."""
@@ -124,7 +127,7 @@ def complete(
         chosen = parse_transports(answer)[0] if answer.strip() else offered
     except WireError as error:
         raise RemoteProtocolError(f"SETUP answered with {error}") from error
-    if chosen.profile in ("SAVP", "SAVPF") and not offered.profile.startswith("SAVP"):
+    if chosen.profile in SECURE_PROFILES and offered.profile not in SECURE_PROFILES:
         raise RemoteProtocolError("SETUP answered with SRTP, which was not offered")
     if chosen.multicast or (offered.multicast and chosen.interleaved is None):
         return _multicast(chosen, group, port)

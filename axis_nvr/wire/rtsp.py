@@ -84,7 +84,7 @@ REASONS = {
 }
 
 #: Headers whose values are secrets: never shown.
-SECRET_HEADERS = frozenset({"authorization", "proxy-authorization"})
+SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "keymgmt"})
 
 #: What a message begins with: how a reader that lost its place finds the next one.
 START = re.compile(

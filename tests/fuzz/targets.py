@@ -7,6 +7,7 @@ from typing import Any
 from axis_nvr.media.formats import h264_format, h265_format
 from axis_nvr.media.units import Codec
 from axis_nvr.session.media import MediaReceiver
+from axis_nvr.session.srtp import SrtpKey, SrtpReceiver
 from axis_nvr.session.tracks import describe_tracks
 from axis_nvr.storage.xml import parse_block, parse_recording
 from axis_nvr.wire import (
@@ -15,8 +16,10 @@ from axis_nvr.wire import (
     h264,
     h265,
     jpeg,
+    key_mgmt,
     latm,
     matroska_reader,
+    mikey,
     opus,
     rtcp,
     rtp,
@@ -67,6 +70,17 @@ def connection(codecs: Sequence[Codec], data: bytes) -> None:
     receiver.finish()
 
 
+#: One key whose packets are authentic, one whose packets bear a name of it too.
+KEYS = [SrtpKey(mikey.MasterKey(b"k" * 16, b"s" * 14, mki)) for mki in (b"", b"name")]
+
+
+def protected(data: bytes) -> None:
+    """Take the protection off a packet that has none."""
+    receiver = SrtpReceiver(KEYS)
+    receiver.unprotect(data)
+    receiver.unprotect_rtcp(data)
+
+
 def blocks(data: bytes) -> None:
     """Read the elements of a Matroska file, each as if it were the data of any of them."""
     for parse in (
@@ -93,6 +107,9 @@ TARGETS: dict[str, Target] = {
     "transport": partial(header, rtsp_headers.parse_transports),
     "rtp-info": partial(header, rtsp_headers.parse_rtp_info),
     "session": partial(header, rtsp_headers.parse_session_header),
+    "key-mgmt": partial(header, key_mgmt.parse_key_mgmt),
+    "mikey": mikey.parse_mikey,
+    "srtp": protected,
     "range": partial(header, rtsp_range.parse_range),
     "challenge": lambda data: authentication.parse_challenges([data]),
     "authorization": authentication.parse_authorization,

@@ -49,6 +49,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--user", default="user:secret", help="name:password")
     parser.add_argument("--certificate", help="PEM file with certificate and key: TLS only")
     parser.add_argument("--report-start", action="store_true", help="see `report_start`")
+    parser.add_argument("--srtp", choices=["SAVP", "SAVPF"], help="protect media, and nothing else")
     parser.add_argument("--multicast", help="the first group address to hand out")
     parser.add_argument("--multicast-port", type=int, default=5000)
     return parser.parse_args()
@@ -94,6 +95,8 @@ def make_factory(options: argparse.Namespace) -> GstRtspServer.RTSPMediaFactory:
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(launch_line(options))
     factory.set_shared(bool(options.multicast))
+    if options.srtp:
+        factory.set_profiles(getattr(GstRtsp.RTSPProfile, options.srtp))
     if options.report_start:
         factory.connect("media-configure", report_start)
     if options.multicast:

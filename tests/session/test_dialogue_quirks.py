@@ -15,12 +15,21 @@ from axis_nvr.session.dialogue_events import (
 )
 from axis_nvr.session.digest import Credentials
 from axis_nvr.session.refusal import RefusalKind
+from axis_nvr.session.srtp_keys import KeyMaker
+from axis_nvr.session.tracks import TrackDescription
 from axis_nvr.session.transports import Delivery, InterleavedTransport, TransportChoice
+from axis_nvr.wire.key_mgmt import parse_key_mgmt
 from tests.session.scripted_camera import BASE, SDP, URL, Conversation, ScriptedCamera, response
 
 ROOT = Credentials("root", "hemmelig")
 AXIS = 'WWW-Authenticate: Digest realm="AXIS_ACCC8E012345", nonce="{}", stale=FALSE'
 CHALLENGE = response("401 Unauthorized", AXIS.format("n1"))
+
+KEYS = KeyMaker(0x1234, lambda: 1_700_000_000_000_000)
+
+
+def is_video(track: TrackDescription) -> bool:
+    return track.kind == "video"
 
 
 class QuirkCase(SynchronousTestCase):
@@ -197,15 +206,39 @@ class SetupTests(QuirkCase):
         self.assertEqual(len(conversation.of_type(TrackRefused)), 1)
 
     def test_srtp(self) -> None:
-        """Quirk 19, Axis with SRTP: 463 is told in words that help."""
-        camera = ScriptedCamera(SETUP=response("463 Key Management Failure"))
-        refusal = self.refusal(Conversation(camera).start())
-        self.assertEqual(refusal.kind, RefusalKind.ENCRYPTION_REQUIRED)
+        """Quirk 19, Axis with SRTP: 463 is answered with a key of ours that has a name, once."""
+        refused = response("463 Key Management Failure")
+        conversation = Conversation(ScriptedCamera(SETUP=[refused, None]), keys=KEYS).start()
+        self.plays(conversation)
+        setups = [r.headers for r in conversation.camera.requests if r.method == "SETUP"]
         self.assertEqual(
-            str(refusal.error),
-            "SETUP refused: 463 the camera demands SRTP, which is not supported"
-            " (Key Management Failure)",
+            [headers.get("Transport").split(";")[0] for headers in setups],
+            ["RTP/AVP/TCP", "RTP/SAVP/TCP", "RTP/SAVP/TCP"],  # audio is asked for like this at once
         )
+        self.assertNotIn("KeyMgmt", setups[0])
+        keys = [parse_key_mgmt(headers.get("KeyMgmt")) for headers in setups[1:]]
+        for message, event in zip(keys, conversation.of_type(TrackSetUp), strict=True):
+            assert isinstance(event, TrackSetUp)
+            assert event.protection is not None
+            self.assertEqual(message.sessions[0].ssrc, 0x1234)
+            self.assertEqual(len(message.keys[0].mki), 4)
+            self.assertEqual(event.protection.send.master, message.keys[0])
+            self.assertEqual(event.protection.receive, (event.protection.send,))
+        self.assertNotEqual(keys[0].keys, keys[1].keys)
+
+    def test_srtp_refused(self) -> None:
+        """Quirk 19: a second 463, and one where we have no keys, are told in words that help."""
+        for keys, count in ((KEYS, 2), (None, 1)):
+            camera = ScriptedCamera(SETUP=response("463 Key Management Failure"))
+            conversation = Conversation(camera, keys=keys, want=is_video).start()
+            refusal = self.refusal(conversation)
+            self.assertEqual(refusal.kind, RefusalKind.ENCRYPTION_REQUIRED)
+            self.assertEqual(
+                str(refusal.error),
+                "SETUP refused: 463 the camera demands SRTP and does not take our key"
+                " (Key Management Failure)",
+            )
+            self.assertEqual(conversation.methods.count("SETUP"), count)
 
     def test_no_session_left(self) -> None:
         """Quirk 10: a camera with no session left is told apart, and has nothing to free."""
