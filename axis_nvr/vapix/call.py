@@ -50,7 +50,18 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-#: Answers a call. What it raises is a bug; the client then gets 500.
+class NeedsRole(Exception):
+    """An endpoint that lets anybody in found that this request needs an account.
+
+    :param role: the least that is needed.
+    """
+
+    def __init__(self, role: Role) -> None:
+        super().__init__(role)
+        self.role = role
+
+
+#: Answers a call. What it raises, `NeedsRole` apart, is a bug: 500.
 Answer = Callable[[Call], Awaitable[Reply]]
 
 

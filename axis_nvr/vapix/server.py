@@ -20,7 +20,7 @@ from axis_nvr.errors import WireError
 from axis_nvr.services.accounts import Role
 from axis_nvr.vapix.arguments import FORM_TYPE, Arguments
 from axis_nvr.vapix.bounded_site import BoundedSite
-from axis_nvr.vapix.call import Call, Endpoint, Reply, html_reply
+from axis_nvr.vapix.call import Call, Endpoint, NeedsRole, Reply, html_reply
 from axis_nvr.vapix.door import Admitted, Door, Knock
 from axis_nvr.wire.authentication import decode_text
 
@@ -89,7 +89,12 @@ class HttpServer:
             call = _call(request, method, knock, admitted)
         except WireError as error:
             return (), html_reply(f"<p>400 Bad Request: {error}</p>", 400)
-        return admitted.headers, await endpoint.answer(call)
+        try:
+            return admitted.headers, await endpoint.answer(call)
+        except NeedsRole as need:
+            refused = self._door.admit(knock, need.role, before_setup=False)
+            assert isinstance(refused, Reply), "the endpoint knew the role"
+            return (), refused
 
     async def _send(
         self, request: Request, reply: Reply, headers: tuple[tuple[str, str], ...]

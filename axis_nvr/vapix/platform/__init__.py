@@ -1,0 +1,1 @@
+"""What every Axis product answers: accounts, what it is, what it can, whether it is ready."""
