@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from axis_nvr.config.disk import DiskConfig
+from axis_nvr.storage.checking.scrub import Scrub
 from axis_nvr.storage.chore_thread import ChoreMaker
 
 
@@ -12,4 +13,6 @@ def chores_for(config: DiskConfig) -> Sequence[ChoreMaker]:
     :param config: the disk's.
     """
     chores: list[ChoreMaker] = []
+    if config.scrub_days:
+        chores.append(lambda premises: Scrub(premises, config.scrub_days))
     return chores

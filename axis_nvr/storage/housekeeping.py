@@ -31,6 +31,7 @@ class Premises:
     :param running: the ids of recordings that are being written at this moment.
     :param zone: whose local time names are in; None is this machine's.
     :param product: full name of this product, as blocks tell it.
+    :param is_busy: whether groups pile up in front of the writer: who can wait, waits.
     """
 
     files: IFiles
@@ -40,6 +41,7 @@ class Premises:
     running: Callable[[], Container[str]]
     zone: tzinfo | None = None
     product: str = "axis_nvr"
+    is_busy: Callable[[], bool] = lambda: False
 
 
 class Progress(NamedTuple):
