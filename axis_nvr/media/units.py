@@ -86,7 +86,10 @@ class GapReason(StrEnum):
     SOURCE_CHANGED = "source-changed"
     DAMAGED = "damaged"
     SLOW_DISK = "slow-disk"
+    FULL_DISK = "full-disk"
+    FAILED_DISK = "failed-disk"
     BUFFER_FULL = "buffer-full"
+    UNCLEAN_STOP = "unclean-stop"
 
 
 @dataclass(frozen=True, slots=True)

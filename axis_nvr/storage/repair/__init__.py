@@ -1,0 +1,1 @@
+"""What an unclean stop leaves, finished; what an index does not know, taken in."""

@@ -1,0 +1,1 @@
+"""Repair of blocks, adoption of what the index does not know, rebuild."""
