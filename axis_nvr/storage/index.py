@@ -197,14 +197,22 @@ class Index:
         with storage_errors(self._path, "read the index"):
             yield from self._connection.execute(text, values)
 
+    def first(self, text: str, *values: object) -> Any:
+        """Ask in SQL; give the first row, None if there is none.
+
+        :raises StorageError: SQLite could not.
+        """
+        with storage_errors(self._path, "read the index"):
+            return self._connection.execute(text, values).fetchone()
+
     def execute(self, text: str, *values: object) -> int:
         """Change something in SQL, within a `transaction`; tell how many rows it changed."""
         return int(self._connection.execute(text, values).rowcount)
 
     def state(self, name: str) -> str | None:
         """Give what work on the disk remembers under a name."""
-        rows = self.query("SELECT value FROM nvr_state WHERE name = ?", name)
-        return next((str(value) for (value,) in rows), None)
+        row = self.first("SELECT value FROM nvr_state WHERE name = ?", name)
+        return None if row is None else str(row[0])
 
     def set_state(self, name: str, value: str | None) -> None:
         """Remember something, or forget it, within a `transaction`."""

@@ -23,12 +23,11 @@ from xml.sax.saxutils import escape, quoteattr
 
 from axis_nvr.errors import WireError
 from axis_nvr.storage.layout import parse_utc, utc_text
+from axis_nvr.wire.xml_text import xml_text
 
 #: The most tracks read of one recording.
 MAX_TRACKS = 32
 
-#: What XML 1.0 cannot hold (§2.2): written as U+FFFD.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DECLARATION = re.compile("<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
@@ -92,17 +91,18 @@ class BlockXml:
     status: BlockStatus
 
 
-def _text(name: str, text: str) -> str:
-    content = escape(_NOT_XML.sub("\ufffd", text), {"\r": "&#13;"})
+def element(name: str, text: str) -> str:
+    """Write an element that holds a text."""
+    content = escape(xml_text(text), {"\r": "&#13;"})
     return f"<{name}>{content}</{name}>"
 
 
 def _texts(pairs: Iterable[tuple[str, str]]) -> str:
-    return "".join(_text(name, text) for name, text in pairs)
+    return "".join(element(name, text) for name, text in pairs)
 
 
 def _stop(stop_us: int | None) -> str:
-    return "" if stop_us is None else _text("StopTime", utc_text(stop_us))
+    return "" if stop_us is None else element("StopTime", utc_text(stop_us))
 
 
 def _track(track: TrackXml) -> str:
@@ -126,13 +126,13 @@ def build_recording(recording: RecordingXml) -> bytes:
     )
     parts = (
         f"<Recording RecordingToken={quoteattr(recording.recording_id)}>",
-        _text("RecordingGroup", recording.group),
-        _text("SourceToken", str(recording.source_token)),
-        _text("StartTime", utc_text(recording.start_us)),
+        element("RecordingGroup", recording.group),
+        element("SourceToken", str(recording.source_token)),
+        element("StartTime", utc_text(recording.start_us)),
         _stop(recording.stop_us),
-        _text("Content", ""),
+        element("Content", ""),
         *(_track(track) for track in recording.tracks),
-        _text("Application", "AxisCamera"),
+        element("Application", "AxisCamera"),
         f"<CustomAttributes>{custom}</CustomAttributes></Recording>",
     )
     return "".join(parts).encode()
@@ -142,10 +142,10 @@ def build_block(block: BlockXml) -> bytes:
     """Write a block's XML."""
     parts = (
         f"<RecordingBlock RecordingBlockToken={quoteattr(block.block_id)}>",
-        _text("RecordingToken", block.recording_id),
-        _text("StartTime", utc_text(block.start_us)),
+        element("RecordingToken", block.recording_id),
+        element("StartTime", utc_text(block.start_us)),
         _stop(block.stop_us),
-        _text("Status", block.status),
+        element("Status", block.status),
         "</RecordingBlock>",
     )
     return "".join(parts).encode()
@@ -156,8 +156,8 @@ def parse_recording(data: bytes) -> RecordingXml:
 
     :raises WireError: no such document.
     """
-    root = _parse(data, "Recording")
-    source = _find(root, "SourceToken").strip()
+    root = parse_root(data, "Recording")
+    source = text_of(root, "SourceToken").strip()
     custom = root.find("CustomAttributes")
     custom = root if custom is None else custom
     tracks = root.findall("Track")
@@ -167,14 +167,14 @@ def parse_recording(data: bytes) -> RecordingXml:
         recording_id=root.get("RecordingToken", ""),
         start_us=_time(root, "StartTime"),
         stop_us=_optional_time(root),
-        group=_find(root, "RecordingGroup").strip(),
+        group=text_of(root, "RecordingGroup").strip(),
         source_token=int(source) if re.fullmatch("[0-9]{1,9}", source, re.ASCII) else 1,
         tracks=tuple(_parse_track(track) for track in tracks),
-        trigger_trigger=_find(custom, "TriggerTrigger"),
-        trigger_name=_find(custom, "TriggerName"),
-        trigger_type=_find(custom, "TriggerType"),
-        device=_find(custom, "Device"),
-        stream_options=_find(custom, "StreamOptions"),
+        trigger_trigger=text_of(custom, "TriggerTrigger"),
+        trigger_name=text_of(custom, "TriggerName"),
+        trigger_type=text_of(custom, "TriggerType"),
+        device=text_of(custom, "Device"),
+        stream_options=text_of(custom, "StreamOptions"),
     )
 
 
@@ -183,20 +183,24 @@ def parse_block(data: bytes) -> BlockXml:
 
     :raises WireError: no such document.
     """
-    root = _parse(data, "RecordingBlock")
-    status = _find(root, "Status").strip()
+    root = parse_root(data, "RecordingBlock")
+    status = text_of(root, "Status").strip()
     if status not in tuple(BlockStatus):
         raise WireError(f"Status {status!r:.40}")
     return BlockXml(
         block_id=root.get("RecordingBlockToken", ""),
-        recording_id=_find(root, "RecordingToken").strip(),
+        recording_id=text_of(root, "RecordingToken").strip(),
         start_us=_time(root, "StartTime"),
         stop_us=_optional_time(root),
         status=BlockStatus(status),
     )
 
 
-def _parse(data: bytes, root_name: str) -> ET.Element:
+def parse_root(data: bytes, root_name: str) -> ET.Element:
+    """Read a document of ours or a camera's.
+
+    :raises WireError: it cannot be read, declares anything, or is another document.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -219,13 +223,14 @@ def _parse_track(track: ET.Element) -> TrackXml:
     return TrackXml(track.get("TrackToken", ""), attributes)
 
 
-def _find(parent: ET.Element, name: str) -> str:
+def text_of(parent: ET.Element, name: str) -> str:
+    """Give the text of a child; empty if there is no such child."""
     return parent.findtext(name) or ""
 
 
 def _time(root: ET.Element, name: str) -> int:
-    return parse_utc(_find(root, name).strip())
+    return parse_utc(text_of(root, name).strip())
 
 
 def _optional_time(root: ET.Element) -> int | None:
-    return _time(root, "StopTime") if _find(root, "StopTime").strip() else None
+    return _time(root, "StopTime") if text_of(root, "StopTime").strip() else None
