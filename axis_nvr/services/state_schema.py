@@ -7,6 +7,7 @@ changed once it has been released: what is to be different comes as another step
 accounts            who may do what; the secret is encrypted
 audit               who viewed, exported, changed or deleted what, and when
 settings            single values by name
+devices             external IP devices: cameras that clients have named
 ==================  ================================================================================
 """
 
@@ -32,5 +33,19 @@ STEPS = (
         outcome TEXT NOT NULL
     );
     CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    """,
+    """
+    CREATE TABLE devices (
+        id TEXT PRIMARY KEY,
+        description TEXT NOT NULL,
+        serial TEXT NOT NULL,
+        address TEXT NOT NULL,
+        username TEXT NOT NULL,
+        password TEXT NOT NULL,
+        protocol TEXT NOT NULL,
+        certvalidation TEXT NOT NULL,
+        port INTEGER NOT NULL,
+        has_events INTEGER NOT NULL
+    );
     """,
 )
