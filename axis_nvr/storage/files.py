@@ -14,7 +14,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -112,7 +112,7 @@ class IFiles(Interface):
         """Tell whether something has this name."""
 
     def identity(path: Path) -> tuple[int, int]:  # noqa: N805
-        """Tell file system and inode of a folder: another pair is another folder."""
+        """Tell file system and inode of a folder or file: another pair is another one."""
 
     def space(path: Path) -> Space:  # noqa: N805
         """Tell how much room there is."""
@@ -358,11 +358,16 @@ def replace_file(files: IFiles, path: Path, data: bytes) -> None:
         files.remove(temporary)
         fd = files.create(temporary)
     try:
-        write_pieces(files, fd, [data])
-        files.sync(fd)
-    finally:
-        files.close(fd)
-    files.rename(temporary, path)
+        try:
+            write_pieces(files, fd, [data])
+            files.sync(fd)
+        finally:
+            files.close(fd)
+        files.rename(temporary, path)
+    except OSError:
+        with suppress(OSError):
+            files.remove(temporary)
+        raise
 
 
 def read_text(files: IFiles, path: Path) -> bytes:

@@ -84,10 +84,18 @@ class Place:
         with storage_errors(folder, "make a folder"):
             with suppress(FileExistsError):
                 self.files.make_folder(folder)
-            self.files.sync_folder(folder.parent)
+            self._sync_name(folder)
         if len(self._durable_folders) >= MAX_KNOWN_FOLDERS:
             self._durable_folders.clear()
         self._durable_folders.add(folder)
+
+    def _sync_name(self, folder: Path) -> None:
+        try:
+            self.files.sync_folder(folder.parent)
+        except OSError:  # its name may never be durable now, unless it is made anew
+            with suppress(OSError):
+                self.files.remove_folder(folder)
+            raise
 
     def forget_folder(self, folder: Path) -> None:
         """Remove a folder if it is empty; it is made again if it is needed again."""

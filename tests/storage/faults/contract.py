@@ -1,0 +1,179 @@
+"""What must hold on a disk after anything: the contract, looked at from the outside.
+
+`look_after` takes a disk as a crash left it, looks at its index before anybody touches it, starts a
+recorder on it, lets it do its chores, and then reads back what had been promised.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from axis_nvr.errors import NvrError, WireError
+from axis_nvr.storage.block_reader import BlockReader
+from axis_nvr.storage.checking.disk import DiskCheck
+from axis_nvr.storage.checking.findings import Finding, FindingKind
+from axis_nvr.storage.chore_thread import ChoreMaker
+from axis_nvr.storage.index import BlockRow, Index
+from axis_nvr.storage.layout import INDEX_NAME, block_file, recording_folder
+from axis_nvr.storage.xml import BlockStatus, parse_block
+from axis_nvr.wire.matroska_elements import Id
+from tests.storage.faults.fault_files import FaultFiles
+from tests.storage.faults.medium import Cut, Do, Medium, Write, Zeros
+from tests.storage.faults.story import FOLDER, Closed, Stored, Story
+
+#: Half a millisecond: what times lose in a block.
+ROUNDING_US = 500
+TOLERATED = {FindingKind.UNFINISHED, FindingKind.NOT_INDEXED}
+
+
+class BrokenPromiseError(AssertionError):
+    """The contract does not hold."""
+
+
+class Frame(NamedTuple):
+    """A picture or a piece of sound as it is found on a disk."""
+
+    recording_id: str
+    data: bytes
+    utc_us: int
+
+
+def look_after(
+    medium: Medium, promised: Iterable[object], chores: Sequence[ChoreMaker] = ()
+) -> FaultFiles:
+    """Start a recorder on a disk and hold it to what was promised before.
+
+    :returns: the disk, still mounted; `FaultFiles.log` has what recovery did.
+    :raises BrokenPromiseError: something is not as it must be.
+    """
+    intact = intact_blocks(medium)
+    files = FaultFiles(medium)
+    try:
+        check_index_is_behind(files)
+        story = Story(files, chores, digits=0xB000)
+        story.start()
+        story.do_chores()
+        check_untouched(files, intact)
+        check_disk_is_sound(files, story.disk.place.index)
+        check_promises(files, story.disk.place.index, promised)
+        story.stop()
+    except BaseException:
+        files.unmount()
+        raise
+    return files
+
+
+def check_index_is_behind(files: FaultFiles) -> None:
+    """The index points at no bytes that are not there, before anybody repairs anything."""
+    try:
+        index = Index.open_read_only(files, Path(FOLDER) / INDEX_NAME)
+    except NvrError:  # the power went before it was made
+        return
+    try:
+        for row in index.blocks():
+            try:
+                good_bytes = _good_bytes(files, row)
+            except NvrError as error:
+                raise BrokenPromiseError(f"the index names {row.block_id}: {error}") from error
+            if not good_bytes:
+                raise BrokenPromiseError(f"the index names {row.block_id}, nothing of it is good")
+            if good_bytes < (row.unfinished or row.size_bytes):
+                message = f"{row.block_id}: {good_bytes} bytes are good, the index has {row}"
+                raise BrokenPromiseError(message)
+    finally:
+        index.close()
+
+
+def _good_bytes(files: FaultFiles, row: BlockRow) -> int:
+    """Tell where the last of the whole elements ends that stand behind the head without a break."""
+    good_bytes = 0
+    with BlockReader(files, _path(row)) as block:
+        for span in block.spans():
+            with suppress(WireError):
+                if span.id != Id.CLUSTER or block.read_cluster(span).checked:
+                    good_bytes = span.end
+                    continue
+            break
+    return good_bytes
+
+
+def _path(row: BlockRow) -> Path:
+    return block_file(recording_folder(Path(FOLDER), row.recording_id), row.block_id)
+
+
+def intact_blocks(medium: Medium) -> dict[Path, tuple[int, bytes]]:
+    """Give inode and bytes of the blocks that are complete and whole, by XML and file."""
+    found = {path: inode for path, inode in medium.walk() if path.is_relative_to(FOLDER)}
+    files = FaultFiles(medium)
+    intact = {}
+    for path, inode in found.items():
+        xml = found.get(path.with_suffix(".xml"))
+        if path.suffix != ".mkv" or xml is None:
+            continue
+        try:
+            status = parse_block(xml.data).status
+            with BlockReader(files, path) as block:
+                whole = block.segment_end == block.size_bytes
+                whole = whole and all(block.read_cluster(s).checked for s in block.clusters())
+        except NvrError:
+            continue
+        if whole and status is BlockStatus.COMPLETE:
+            intact[path] = (files._find(path), inode.data)
+    return intact
+
+
+def check_untouched(files: FaultFiles, intact: dict[Path, tuple[int, bytes]]) -> None:
+    """Blocks that were whole were not written to, and are what they were."""
+    changed = {
+        operation.inode
+        for operation in files.log
+        if isinstance(operation, Do) and isinstance(operation.change, Write | Zeros | Cut)
+    }
+    for path, (inode, data) in intact.items():
+        if inode in changed or files._find(path) != inode or bytes(files._data[inode]) != data:
+            raise BrokenPromiseError(f"{path.name} was whole, and was written to")
+
+
+def check_disk_is_sound(files: FaultFiles, index: Index) -> None:
+    """Our own check finds nothing."""
+    check = DiskCheck(files, Path(FOLDER), index, wait=lambda seconds: None)
+    findings = [
+        f"{found.kind} {found.place}: {found.message}"
+        for found in check.run()
+        if isinstance(found, Finding) and found.kind not in TOLERATED
+    ]
+    if findings:
+        raise BrokenPromiseError("; ".join(findings))
+
+
+def check_promises(files: FaultFiles, index: Index, promised: Iterable[object]) -> None:
+    """What was promised is there, byte for byte, at its time, once."""
+    frames: dict[tuple[str, bytes], Frame] = {}
+    for frame in read_frames(files, index):
+        if frames.setdefault(frame[:2], frame) is not frame:
+            raise BrokenPromiseError(f"stored twice: {frame.data[:30]!r}")
+    stopped = {row.recording_id for row in index.recordings() if row.stop_us is not None}
+    for promise in promised:
+        if isinstance(promise, Closed) and promise.recording_id not in stopped:
+            raise BrokenPromiseError(f"{promise.recording_id} was closed, and is open or gone")
+        if not isinstance(promise, Stored):
+            continue
+        for unit in promise.gop.units:
+            found = frames.get((promise.recording_id, bytes(unit.data)))
+            if found is None:
+                raise BrokenPromiseError(f"acknowledged and lost: {bytes(unit.data[:30])!r}")
+            if abs(found.utc_us - unit.utc_us) > ROUNDING_US:
+                raise BrokenPromiseError(f"{found.utc_us - unit.utc_us} us off in time")
+
+
+def read_frames(files: FaultFiles, index: Index) -> Iterable[Frame]:
+    """Give all that is stored of recordings that the index knows."""
+    for row in index.blocks():
+        with BlockReader(files, _path(row)) as block:
+            for span in block.clusters():
+                if row.unfinished is not None and span.end > row.unfinished:
+                    break
+                for frame in block.read_cluster(span).frames:
+                    utc_us = row.start_us + frame.time_ms * 1000
+                    yield Frame(row.recording_id, bytes(frame.data), utc_us)

@@ -1,0 +1,69 @@
+"""What happens in the lives of recorders that end badly."""
+
+from axis_nvr.media.units import Codec, Gap, GapReason, VideoFormat
+from tests.storage.faults.story import SECOND, Story, group
+from tests.storage.making import START_US
+
+OTHER_VIDEO = VideoFormat(Codec.H264, b"\x01other", 1280, 720)
+
+
+def one_camera(story: Story) -> None:
+    """A recording of three groups, begun, written and closed."""
+    story.start()
+    story.open()
+    for at in range(3):
+        story.write(group(at * 1.5))
+    story.close()
+    story.stop()
+
+
+def blocks_are_cut(story: Story) -> None:
+    """A recording of three blocks: one cut by its length, one by a hole; the last is left open."""
+    story.start()
+    story.open()
+    for at in range(3):  # 160 s each, in clusters of a picture each
+        story.write(group(at * 160, frames=4, step_seconds=40))
+    story.write(group(3600))  # in the folder of another hour
+    story.write(group(3601.5))
+
+
+def three_cameras(story: Story) -> None:
+    """Three cameras in the same batches; one leaves, one comes."""
+    story.start()
+    for camera in ("front", "yard", "door"):
+        story.open(camera)
+    cameras = ["front", "yard", "door"]
+    for at in range(4):
+        story.write_all(*((name, group(at * 1.5, name=name, frames=2)) for name in cameras))
+        if at == 1:
+            story.close("yard")
+            story.open("gate", START_US + 3 * SECOND)
+            cameras[1] = "gate"
+    story.close(*cameras)
+
+
+def formats_change(story: Story) -> None:
+    """A gap, other parameter sets, a gap again: a block ends in the batch in which it began."""
+    story.start()
+    story.open()
+    story.write(group(0), group(1.5, form=OTHER_VIDEO), group(3))
+    story.note_gap(Gap(START_US + 4 * SECOND, START_US + 5 * SECOND, GapReason.DISCONNECTED))
+    story.write(group(6), group(7.5, form=OTHER_VIDEO))
+    story.close()
+    story.open(start_us=START_US + 20 * SECOND)
+    story.write(group(20))
+    story.stop()
+
+
+def two_lives(story: Story) -> None:
+    """A recorder that is stopped and started again."""
+    one_camera(story)
+    story.start()
+    story.open(start_us=START_US + 60 * SECOND)
+    story.write(group(60))
+    story.write(group(61.5))
+    story.close()
+    story.stop()
+
+
+PLOTS = (one_camera, blocks_are_cut, three_cameras, formats_change, two_lives)

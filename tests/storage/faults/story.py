@@ -1,0 +1,141 @@
+"""What a recorder does on a disk of memory, with a note of all that it promised.
+
+A `Story` is one life of a recorder: from a start to a stop, a crash or a kill. What `DiskWriter`
+acknowledges is marked in the log of the disk's operations at its place, so that for each moment it
+is known what had been promised by then.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, cast
+
+from axis_nvr.media.gop import Gop
+from axis_nvr.media.units import Gap
+from axis_nvr.storage.chore_thread import ChoreMaker
+from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
+from axis_nvr.storage.writer import CloseRecording, NoteGap, WriteGop
+from tests.storage.faults.fault_files import FaultFiles
+from tests.storage.faults.medium import Mark, Operation
+from tests.storage.making import DETAILS, START_US, Bench, Digits, gop_of, unit
+
+SECOND = 1_000_000
+#: Where the disk's folder is on the disk of memory.
+FOLDER = "/media/HDD_DISK"
+#: More steps than any chore has to do on so small a disk.
+MAX_STEPS = 1000
+
+
+class Stored(NamedTuple):
+    """A promise: this group is safe."""
+
+    recording_id: str
+    gop: Gop
+
+
+class Closed(NamedTuple):
+    """A promise: this recording has ended and is whole."""
+
+    recording_id: str
+
+
+class Story:
+    """One life of a recorder.
+
+    :param chores: what goes on beside recording, done when `do_chores` is called.
+    :param digits: the first of the numbers in names.
+    :ivar outcomes: of all jobs so far.
+    """
+
+    def __init__(
+        self, files: FaultFiles, chores: Sequence[ChoreMaker] = (), digits: int = 0xA000
+    ) -> None:
+        self.files = files
+        self.bench = Bench(FOLDER, cast(Any, files))
+        self.disk = self.bench.disk
+        self.disk._digits = Digits(digits)
+        self.outcomes: list[object] = []
+        self._makers = chores
+        self._cameras: dict[str, RecordingWriter] = {}
+        self._chores: list[Any] | None = None
+
+    def start(self) -> None:
+        """Open the disk."""
+        self.disk.start()
+
+    def open(self, camera: str = "front", start_us: int = START_US) -> None:
+        """Begin a recording of a camera."""
+        details = RecordingDetails(camera, f"device={camera}") if camera != "front" else DETAILS
+        self._cameras[camera] = self.bench.open(details, start_us)
+
+    def recording(self, camera: str = "front") -> RecordingWriter:
+        """Give the recording of a camera."""
+        return self._cameras[camera]
+
+    def write(self, *gops: Gop, camera: str = "front") -> list[object]:
+        """Write groups of one camera in one batch."""
+        return self.write_all(*((camera, gop) for gop in gops))
+
+    def write_all(self, *gops: tuple[str, Gop]) -> list[object]:
+        """Write groups of several cameras in one batch."""
+        jobs = [WriteGop(self._cameras[camera], gop) for camera, gop in gops]
+        outcomes = self.disk.process(jobs)
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if outcome is None:
+                self.files.mark(Stored(job.recording.recording_id, job.gop))
+        self.outcomes += outcomes
+        return outcomes
+
+    def note_gap(self, gap: Gap, camera: str = "front") -> None:
+        """Tell that something is missing."""
+        self.outcomes += self.disk.process([NoteGap(self._cameras[camera], (gap,))])
+
+    def close(self, *cameras: str) -> None:
+        """End recordings."""
+        jobs = [CloseRecording(self._cameras.pop(camera)) for camera in cameras or ("front",)]
+        outcomes = self.disk.process(jobs)
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if outcome is None:
+                self.files.mark(Closed(job.recording.recording_id))
+        self.outcomes += outcomes
+
+    def do_chores(self) -> None:
+        """Do all chores until none has anything to do at once."""
+        if self._chores is None:
+            premises = self.disk.premises()
+            self._chores = [make(premises) for make in self._makers]
+        for chore in self._chores:
+            for _ in range(MAX_STEPS):
+                if chore.step() != 0:
+                    break
+            else:
+                raise AssertionError(f"{chore.name} does not end")
+
+    def stop(self) -> None:
+        """Close what is open."""
+        self.disk.stop()
+
+
+#: What happens in a life; it begins before the disk is opened.
+Plot = Callable[[Story], None]
+
+
+def promises(log: Sequence[Operation], until: int) -> list[object]:
+    """Give what had been promised when so many operations were done."""
+    return [operation.what for operation in log[:until] if isinstance(operation, Mark)]
+
+
+def group(
+    at_seconds: float, *, frames: int = 3, step_seconds: float = 0.5, size: int = 700, **more: Any
+) -> Gop:
+    """A group that begins so long after `START_US`, each picture with bytes of its own."""
+    start_us, step_us = START_US + int(at_seconds * SECOND), int(step_seconds * SECOND)
+    form = {"form": more.pop("form")} if "form" in more else {}
+    name = more.pop("name", "")
+    units = [
+        unit(start_us + i * step_us, sync=not i, data=_text(f"{name}{start_us}/{i} ", size), **form)
+        for i in range(frames)
+    ]
+    return gop_of(units, start_us + frames * step_us, **more)
+
+
+def _text(text: str, size: int) -> bytes:
+    return (text.encode() * (size // len(text) + 1))[:size]
