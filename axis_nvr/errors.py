@@ -58,7 +58,10 @@ class PeerRefused(NvrError):
 
 
 class StorageErrorKind(StrEnum):
-    """What is wrong with a disk."""
+    """What is wrong with a disk.
+
+    `SLOW`: it has not done what it was given. `CLOSED`: this recorder has let go of it.
+    """
 
     FULL = "full"
     ABSENT = "absent"
@@ -66,6 +69,11 @@ class StorageErrorKind(StrEnum):
     LOCKED = "locked"
     CORRUPT = "corrupt"
     FAILED = "failed"
+    SLOW = "slow"
+    CLOSED = "closed"
+    NO_PASSPHRASE = "no passphrase"
+    WRONG_PASSPHRASE = "wrong passphrase"
+    NOT_ENCRYPTED = "not encrypted"
 
 
 class StorageError(NvrError):
