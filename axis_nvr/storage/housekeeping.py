@@ -32,6 +32,7 @@ class Premises:
     :param zone: whose local time names are in; None is this machine's.
     :param product: full name of this product, as blocks tell it.
     :param is_busy: whether groups pile up in front of the writer: who can wait, waits.
+    :param written_bytes: how much was recorded since the disk was opened.
     """
 
     files: IFiles
@@ -42,6 +43,7 @@ class Premises:
     zone: tzinfo | None = None
     product: str = "axis_nvr"
     is_busy: Callable[[], bool] = lambda: False
+    written_bytes: Callable[[], int] = lambda: 0
 
 
 class Progress(NamedTuple):

@@ -1,0 +1,1 @@
+"""Removing what is oldest: how much must stay free, what may go, and how fast."""
