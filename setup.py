@@ -24,6 +24,7 @@ setup(
         "cryptography >= 43",
         # checks of clusters: 10.9 GiB/s, zlib's takes 2.3; without a wheel of it zlib's is used
         "isal >= 1.7; platform_machine == 'x86_64' or platform_machine == 'aarch64'",
+        "ifaddr >= 0.2",
         "klein >= 24.8",
         "treq >= 25.5",
         "twisted[tls] >= 25.5",

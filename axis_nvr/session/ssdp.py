@@ -2,8 +2,8 @@
 
 Each target is announced when an interface comes, again well before the announcement grows old, and
 taken back at the end. On the interfaces that were there before, a new one is told as an update:
-what is known of us by another address stays true. A search is answered after a random part of the time that it leaves, so that
-not all devices speak at once.
+what is known of us by another address stays true. A search is answered after a random part of the
+time that it leaves, so that not all devices speak at once.
 
 Whoever forges the address of a search has its answers sent to somebody else, and they are longer
 than the search. So only neighbours are answered, each no more often than `ANSWERS_PER_SECOND`

@@ -4,13 +4,14 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessDone
+from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest
 
@@ -18,6 +19,8 @@ from twisted.trial.unittest import SkipTest
 SYSTEM_PYTHON = "/usr/bin/python3"
 #: How long a peer has to start, in seconds.
 START_SECONDS = 10.0
+#: How long a test waits for what a program is to say, in seconds.
+PATIENCE_SECONDS = 30.0
 GST_SERVER = Path(__file__).with_name("gst_server.py")
 
 
@@ -46,7 +49,7 @@ class Peer(ProcessProtocol):
         """Keep the last of its complaints."""
         self._errors = (self._errors + data)[-4000:]
 
-    def processEnded(self, reason: Failure) -> None:  # noqa: N802
+    def processEnded(self, reason: Failure) -> None:
         """Tell who waits."""
         if not self.line:
             words = f"{self.name}: {self._errors.decode(errors='replace')}"
@@ -58,6 +61,11 @@ class Peer(ProcessProtocol):
     def port(self) -> int:
         """The port it listens on, from a line ``PORT <number>``."""
         return int(self.line.split()[1])
+
+    @property
+    def errors(self) -> str:
+        """The last of its complaints."""
+        return self._errors.decode(errors="replace")
 
     @property
     def starts(self) -> list[float]:
@@ -73,6 +81,53 @@ class Peer(ProcessProtocol):
             with contextlib.suppress(ProcessDone):
                 self.transport.signalProcess("KILL")
         return self.ended
+
+
+class Program(ProcessProtocol):
+    """A program that runs until it ends or is ended.
+
+    :ivar output: what it wrote so far.
+    :ivar ended: fires with what it complained of and its exit code, None if a signal ended it.
+    """
+
+    def __init__(self) -> None:
+        self.output = b""
+        self.ended: Deferred[tuple[str, int | None]] = Deferred()
+        self._errors = b""
+
+    def outReceived(self, data: bytes) -> None:  # noqa: N802
+        """Keep what it writes."""
+        self.output += data
+
+    def errReceived(self, data: bytes) -> None:  # noqa: N802
+        """Keep what it complains of."""
+        self._errors += data
+
+    def processEnded(self, reason: Any) -> None:
+        """Tell who waits."""
+        self.ended.callback((self._errors.decode(), reason.value.exitCode))
+
+    def signal(self, name: str) -> None:
+        """Send it a signal, such as ``INT``, if it still runs."""
+        assert self.transport is not None
+        with contextlib.suppress(ProcessExitedAlready):
+            self.transport.signalProcess(name)
+
+
+def start_program(test: Any, reactor: Any, command: Sequence[str]) -> Program:
+    """Start a program; it is ended when the test is."""
+    program = Program()
+    reactor.spawnProcess(program, command[0], list(command), env=dict(os.environ))
+    test.addCleanup(program.signal, "KILL")
+    return program
+
+
+async def holds(reactor: Any, words: bytes, read: Callable[[], bytes]) -> None:
+    """Wait until what is read holds something; an error if it does not for long."""
+    until = reactor.seconds() + PATIENCE_SECONDS
+    while words not in (data := read()):
+        assert reactor.seconds() < until, f"{words!r} is not in {data[-2000:]!r}"
+        await deferLater(reactor, 0.05)
 
 
 async def start_peer(test: Any, reactor: Any, command: Sequence[str]) -> Peer:

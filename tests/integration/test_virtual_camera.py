@@ -1,8 +1,6 @@
 """The virtual camera against the clients that people use: ffmpeg, ffprobe, GStreamer, and ours."""
 
-import contextlib
 import json
-import os
 import socket
 import sys
 from collections.abc import Coroutine, Sequence
@@ -18,7 +16,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
@@ -26,13 +23,11 @@ from twisted.trial.unittest import TestCase
 
 from axis_nvr.protocols.rtp_delivery import MulticastGroup
 from axis_nvr.simulator.camera import VirtualCamera, virtual_camera
-from tests.integration.peers import require_program
+from tests.integration.peers import PATIENCE_SECONDS, holds, require_program, start_program
 
 reactor: Any = installed_reactor
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
-#: How long a client may take, in seconds.
-PATIENCE_SECONDS = 30.0
 
 
 async def run(name: str, *arguments: object) -> tuple[str, str, int]:
@@ -77,42 +72,6 @@ async def gstreamer(url: str, *elements: str) -> None:
 async def together(*jobs: Coroutine[Any, Any, T]) -> list[T]:
     """Wait for several things that go on at the same time."""
     return list(await gatherResults([Deferred.fromCoroutine(job) for job in jobs]))
-
-
-class Player(ProcessProtocol):
-    """A client that plays until it is interrupted.
-
-    :ivar ended: fires with what it complained of and its exit code.
-    """
-
-    def __init__(self) -> None:
-        self.ended: Deferred[tuple[str, int]] = Deferred()
-        self._errors = b""
-
-    def errReceived(self, data: bytes) -> None:  # noqa: N802
-        self._errors += data
-
-    def processEnded(self, reason: Any) -> None:  # noqa: N802
-        self.ended.callback((self._errors.decode(), reason.value.exitCode))
-
-    def interrupt(self) -> None:
-        """Let it end as a person at a terminal would."""
-        assert self.transport is not None
-        self.transport.signalProcess("INT")
-
-    def kill(self) -> None:
-        """End it if it still runs."""
-        assert self.transport is not None
-        with contextlib.suppress(ProcessExitedAlready):
-            self.transport.signalProcess("KILL")
-
-
-async def file_holds(path: Path, content: bytes) -> None:
-    """Wait until a client has written something to its file."""
-    until = reactor.seconds() + PATIENCE_SECONDS
-    while not path.exists() or content not in path.read_bytes():
-        assert reactor.seconds() < until, f"{content!r} never came"
-        await deferLater(reactor, 0.05)
 
 
 class CameraTestCase(TestCase):
@@ -250,15 +209,16 @@ class GstreamerTests(CameraTestCase):
             " ! application/x-rtp,media=application"
             f" ! filesink location={target} buffer-mode=unbuffered"
         )
-        player = Player()
-        program = require_program("gst-launch-1.0")
-        reactor.spawnProcess(player, program, [program, *line.split()], env=dict(os.environ))
-        self.addCleanup(player.kill)
-        await file_holds(target, b"Initialized")
+        player = start_program(self, reactor, [require_program("gst-launch-1.0"), *line.split()])
+
+        def received() -> bytes:
+            return target.read_bytes() if target.exists() else b""
+
+        await holds(reactor, b"Initialized", received)
         camera.raise_motion(True)
-        await file_holds(target, b'PropertyOperation="Changed"')
+        await holds(reactor, b'PropertyOperation="Changed"', received)
         self.assertIn(b"VMD/Camera1ProfileANY", target.read_bytes())
-        player.interrupt()
+        player.signal("INT")
         self.assertEqual(await player.ended, ("", 0))
 
 
@@ -336,7 +296,7 @@ class CommandLine(ProcessProtocol):
     def errReceived(self, data: bytes) -> None:  # noqa: N802
         self.errors += data
 
-    def processEnded(self, reason: Any) -> None:  # noqa: N802
+    def processEnded(self, reason: Any) -> None:
         self.ended.callback(reason.value.exitCode)
 
 
