@@ -71,8 +71,8 @@ class StorageErrorKind(StrEnum):
     FAILED = "failed"
     SLOW = "slow"
     CLOSED = "closed"
-    NO_PASSPHRASE = "no passphrase"
-    WRONG_PASSPHRASE = "wrong passphrase"
+    NO_PASSPHRASE = "no passphrase"  # noqa: S105 - no password
+    WRONG_PASSPHRASE = "wrong passphrase"  # noqa: S105 - no password
     NOT_ENCRYPTED = "not encrypted"
 
 

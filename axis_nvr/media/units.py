@@ -89,6 +89,8 @@ class GapReason(StrEnum):
     FULL_DISK = "full-disk"
     FAILED_DISK = "failed-disk"
     BUFFER_FULL = "buffer-full"
+    NOT_RECORDED = "not-recorded"
+    REMOVED = "removed"
     UNCLEAN_STOP = "unclean-stop"
 
 

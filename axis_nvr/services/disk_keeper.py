@@ -1,18 +1,21 @@
 """A disk that is to be used: started, tried again while it cannot be, stopped.
 
 A folder that is not mounted yet, or that another recorder holds, is no reason to give up:
-recordings wait until the disk is there, and the page says why they do.
+recordings wait until the disk is there, and the page says why they do. A disk that breaks while it
+is in use is closed and opened again, with waits that double, until it works. A disk that hangs
+cannot even be closed: it goes on by itself, or a person must see to it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
+from axis_nvr.services.disruption import Disruption, IDisruptionObserver
 from axis_nvr.services.status import DiskReport
 from axis_nvr.storage.disk import Disk
 from axis_nvr.storage.disk_status import DiskState
@@ -21,20 +24,36 @@ from axis_nvr.storage.recording import RecordingDetails
 #: The first wait after a disk could not be started, in seconds; it doubles up to the longest.
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 30.0
+#: A write that takes longer is told of, in seconds.
+HANGING_SECONDS = 10.0
 
 
 class DiskKeeper:
     """Keeps one disk going.
 
-    :param make_disk: makes it; a disk that could not be started is not used again.
+    :param make_disk: makes it; a disk that could not be started, or broke, is not used again.
+    :param observers: hear of disruptions.
+    :param admit: asked before each start whether the disk may be used; fires if it may, errback
+        `StorageError` if not, as with one that is to be encrypted and is not.
+    :ivar disruption: why recordings are being lost now; None: they are not.
     """
 
     log = Logger()
 
-    def __init__(self, make_disk: Callable[[], Disk], clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        make_disk: Callable[[], Disk],
+        clock: IReactorTime,
+        observers: Sequence[IDisruptionObserver] = (),
+        admit: Callable[[], "Deferred[None]"] = lambda: succeed(None),
+    ) -> None:
+        self.disruption: Disruption | None = None
         self._make_disk = make_disk
         self._clock = clock
+        self._observers = observers
+        self._admit = admit
         self._disk = make_disk()
+        self._disk.observer = self
         self._is_ready = False
         self._is_wanted = False
         self._error = ""
@@ -72,34 +91,88 @@ class DiskKeeper:
         self._waiting.append((opened, details))
         return opened
 
+    # IDiskObserver
+
+    def state_changed(self, state: DiskState, words: str) -> None:
+        """Tell of disruptions that begin or end."""
+        if state is DiskState.OK:
+            if self.disruption is not None:
+                self.disruption = None
+                for observer in self._observers:
+                    observer.disruption_ended(self._disk.disk_id)
+        elif state is not DiskState.STOPPED and self._is_wanted:
+            is_news, disruption = (
+                self.disruption is None,
+                Disruption(self._disk.disk_id, state, words),
+            )
+            self.disruption = disruption
+            for observer in self._observers if is_news else ():
+                observer.disruption_began(disruption)
+
+    def broken(self) -> None:
+        """Close the disk and open it again."""
+        if not self._is_ready:
+            return
+        status = self._disk.status()
+        self._is_ready, self._error = False, status.last_error
+        if status.written_gops:  # it was well for a while
+            self._wait_seconds = FIRST_WAIT_SECONDS
+        self.log.error(
+            "{disk}: is closed and opened again: {error}",
+            disk=self._disk.disk_id,
+            error=self._error,
+        )
+        self._disk.stop().addBoth(lambda _: self._try_later())
+
+    # Below: how it is, and starting.
+
     @property
     def report(self) -> DiskReport:
         """How the disk is."""
-        status = self._disk.status()
-        error = self._error
-        if self._is_ready and status.state is not DiskState.OK:
-            error = status.last_error or status.state
-        starting = status.state is DiskState.STOPPED and self._is_wanted and not error
+        status, disruption = self._disk.status(), self.disruption
+        state: DiskState | str = status.state
+        if state is DiskState.STOPPED and self._is_wanted:
+            state = "starting" if disruption is None else disruption.state
+        error = self._error if disruption is None else disruption.words
+        if status.busy_seconds >= HANGING_SECONDS:
+            error = f"it has not finished a write for {status.busy_seconds:.0f} s"
+        mounted = disruption.state if disruption is not None else status.state
         return DiskReport(
             disk=self._disk.disk_id,
             folder=str(self._disk.folder),
-            state="starting" if starting else status.state,
+            state=str(state),
+            condition=mounted.condition,
+            is_full=mounted is DiskState.FULL,
+            is_read_only=mounted is DiskState.READ_ONLY,
+            is_locked=mounted is DiskState.LOCKED,
             free_bytes=status.free_bytes,
             total_bytes=status.total_bytes,
             queued=status.queued_gops,
             queued_bytes=status.queued_bytes,
             error=error,
+            last_serial=status.last_serial,
+            chores=status.chores,
         )
 
     def _try(self) -> None:
         self._timer = None
-        self._disk.start().addCallbacks(self._started, self._failed)
+        opening = self._admit().addErrback(self._refused)
+        opening.addCallback(self._open_disk).addCallbacks(self._started, self._failed)
+
+    def _refused(self, failure: Failure) -> Failure:
+        if isinstance(failure.value, StorageError):
+            self.state_changed(DiskState.of(failure.value.kind), str(failure.value))
+        return failure
+
+    def _open_disk(self, _: object) -> "Deferred[None]":
+        if not self._is_wanted:  # stopped while it was asked
+            return fail(StorageError(StorageErrorKind.CLOSED, self._disk.folder, "not wanted"))
+        return self._disk.start()
 
     def _started(self, _: object) -> None:
         if not self._is_wanted:
             return
         self._is_ready, self._error = True, ""
-        self._wait_seconds = FIRST_WAIT_SECONDS
         waiting, self._waiting = self._waiting, []
         for opened, details in waiting:
             self._disk.open_recording(details).chainDeferred(opened)
@@ -110,6 +183,11 @@ class DiskKeeper:
         else:
             self._error = "an error inside the recorder; see its log"
             self.log.failure("while {disk} started", failure, disk=self._disk.disk_id)
+        if not self._is_wanted:
+            return
+        self._try_later()
+
+    def _try_later(self) -> None:
         if not self._is_wanted:
             return
         self.log.error(
@@ -123,6 +201,7 @@ class DiskKeeper:
 
     def _again(self) -> None:
         self._disk = self._make_disk()
+        self._disk.observer = self
         self._try()
 
     def _forget(self, cancelled: "Deferred[Any]") -> None:

@@ -2,8 +2,9 @@
 
 Theory of operation. A job takes the closed groups of a stream's buffer and writes each to a
 recording of a disk (`axis_nvr.services.recording_feed`). It stays one recording while the camera
-comes and goes; what is missing is noted in it. When the disk fails, the recording is given up, and
-after a wait that doubles another one is begun::
+comes and goes, and while the disk is slow or full or loses a group; what is missing is noted in it.
+When the disk has to be closed, the recording is given up, and after a wait that doubles another one
+is begun; what comes meanwhile is kept for it, up to a bound::
 
     idle ──start──► opening ──opened──► recording ──stop──► closing ──closed──► idle
                      ▲   │                  │
@@ -176,8 +177,9 @@ class RecordingJob:
         self._feed.attach(recording)
 
     def note(self, failure: Failure) -> None:
-        """Remember and tell what went wrong."""
+        """Remember and tell what went wrong; what comes from now on is for the next recording."""
         self._feed.detach()
+        self._feed.wait()
         self._failures += 1
         if failure.check(NvrError, OSError):
             self._last_error = failure.getErrorMessage()

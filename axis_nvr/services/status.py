@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from axis_nvr.media.buffer import BufferStatus
 from axis_nvr.services.recording_job import JobStatus
 from axis_nvr.services.stream_status import StreamStatus
+from axis_nvr.storage.housekeeping import ChoreReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ class DiskReport:
     :param free_bytes: what its file system has left; 0 if unknown, and so `total_bytes`.
     :param queued: groups that wait for it or are being written, `queued_bytes` in all.
     :param error: what is wrong, in words; empty: nothing.
+    :param condition: the state in the words of the VAPIX disk list; `is_full`, `is_read_only` and
+        `is_locked` are its flags.
+    :param last_serial: serial number of the recorder that used it before; empty: not known.
+    :param chores: what goes on at it beside recording.
     """
 
     disk: str
@@ -65,6 +70,12 @@ class DiskReport:
     queued: int = 0
     queued_bytes: int = 0
     error: str = ""
+    condition: str = "OK"
+    is_full: bool = False
+    is_read_only: bool = False
+    is_locked: bool = False
+    last_serial: str = ""
+    chores: tuple[ChoreReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

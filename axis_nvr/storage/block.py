@@ -5,7 +5,8 @@ Steps, and what holds after each:
 1. `append` of the first cluster creates the file; its front, its tracks and the cluster go out in
    one gathered write. Nothing of it counts yet.
 2. `sync` makes all that was appended survive a power cut; the caller then syncs the folder.
-3. further `append` and `sync`: one gathered write per cluster.
+3. further `append` and `sync`: one gathered write per cluster. After each `sync` the name is looked
+   at: a file that somebody removed takes bytes as ever, and they are gone when it is closed.
 4. `finish` appends Cues and Tags and writes Duration, the Segment's size and where Cues and Tags
    are over the first few hundred bytes; the Tracks are not touched. Until the `sync` that follows,
    the block's XML says that the block is open, so that whoever finds it so closes it again.
@@ -19,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from axis_nvr.errors import StorageError
+from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.storage.clusters import PlannedCluster
 from axis_nvr.storage.files import IFiles, storage_errors, write_at, write_pieces
 from axis_nvr.wire.matroska import (
@@ -79,6 +80,7 @@ class BlockWriter:
         with storage_errors(path, "create a block"):
             self._fd = files.create(path)
         self._is_open = True
+        self._identity: tuple[int, int] | None = None
 
     @property
     def cues(self) -> Sequence[CuePoint]:
@@ -130,7 +132,23 @@ class BlockWriter:
         """
         with storage_errors(self.path, "sync"):
             self._files.sync(self._fd)
+        self._check_name()
         self.good_bytes = self.written_bytes
+
+    def _check_name(self) -> None:
+        """Make sure that the file can be found by its name."""
+        try:
+            with storage_errors(self.path, "find the block again"):
+                identity = self._files.identity(self.path)
+        except StorageError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                message = "somebody removed the block while it was being written"
+                raise StorageError(StorageErrorKind.FAILED, self.path, message) from error
+            raise
+        if identity != (self._identity or identity):
+            message = "another file has taken the name of the block that is being written"
+            raise StorageError(StorageErrorKind.FAILED, self.path, message)
+        self._identity = identity
 
     def finish(self, duration_ms: float, tags: Iterable[tuple[str, str]] = ()) -> None:
         """Write what makes a whole block of it; `sync` and `close` come after this.

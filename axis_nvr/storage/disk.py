@@ -5,8 +5,10 @@ has one thread, and one disk that hangs stops no other. The reactor's thread put
 a bounded queue; the writer thread takes everything that waits, writes, syncs and indexes it as one
 batch (`axis_nvr.storage.writer`) and sends all outcomes back with one `callFromThread`.
 
-When the queue is full, whole groups of the recording that asks are dropped
-(`axis_nvr.storage.running_recording`).
+The queue has a bound for each recording and one for the disk. When it is full, and while a disk
+rests after a failure (`axis_nvr.storage.rest`), whole groups of the recording that asks are
+refused; it notes them as gaps (`axis_nvr.storage.running_recording`). Some failures nothing heals
+but to close the disk and open it again, `REOPENED`: the observer is told so, once.
 
 Nothing here waits for the disk in the reactor's thread. A Deferred that is cancelled does not take
 its job back: what was given is written; only the outcome is not told.
@@ -15,7 +17,7 @@ its job back: what was given is written; only the outcome is not told.
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any, cast
@@ -27,14 +29,28 @@ from twisted.python.failure import Failure
 
 from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
 from axis_nvr.storage.chore_thread import ChoreMaker, ChoreThread
-from axis_nvr.storage.disk_status import DiskState, DiskStatus
+from axis_nvr.storage.disk_status import DiskState, DiskStatus, IDiskObserver
 from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.storage.once import Once
 from axis_nvr.storage.queue import WriteQueue
 from axis_nvr.storage.recording import RecordingDetails
+from axis_nvr.storage.rest import Rest
 from axis_nvr.storage.running_recording import Recording
 from axis_nvr.storage.threads import StartThread, start_thread
 from axis_nvr.storage.writer import DiskWriter, Job, OpenRecording, WriteGop
+
+#: What nothing heals but closing the disk and opening it again: its folder or its index is not the
+#: one that was opened, or it refuses to be written as a file system does that found an error.
+REOPENED = frozenset(
+    {StorageErrorKind.ABSENT, StorageErrorKind.READ_ONLY, StorageErrorKind.CORRUPT}
+)
+#: So many batches in a row of which nothing was stored, for whatever reason but a full disk, and it
+#: is closed and opened again too.
+MAX_FAILED_BATCHES = 5
+#: A disk counts as slow until it has not refused a group for so long, in seconds.
+SLOW_SECONDS = 10.0
+#: Chores that can wait do so while more groups wait than there are recordings, and more than this.
+MIN_BUSY_GOPS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,8 +76,9 @@ class Disk:
     :param digits: gives numbers from 0 to 65535 at random, for names.
     :param chores: makes what goes on at the disk beside recording, once it is open.
     :param start_thread: starts the writer thread and the housekeeping thread.
-    :param state_changed: called in the reactor's thread when `state` has another value.
     :ivar state: how the disk is, by what was last tried.
+    :ivar observer: hears of it.
+    :ivar dropped_gops: groups that recordings gave up because they were refused.
     """
 
     log = Logger()
@@ -81,16 +98,17 @@ class Disk:
         digits: Callable[[], int] = lambda: random.randrange(0x10000),
         chores: Sequence[ChoreMaker] = (),
         start_thread: StartThread = start_thread,
-        state_changed: Callable[[DiskState], None] | None = None,
     ) -> None:
         self.disk_id = disk_id
         self.folder = folder
+        self._serial = serial
         self.state = DiskState.STOPPED
-        self.dropped_gops = 0
+        self.observer: IDiskObserver | None = None
         self._reactor = reactor
         self._now = now
+        self._monotonic = monotonic
         self._start_thread = start_thread
-        self._state_changed = state_changed
+        self.dropped_gops = 0
         self._failed_gops = 0
         self._last_error = ""
         self._queue: WriteQueue[_Ticket] = WriteQueue()
@@ -105,6 +123,10 @@ class Disk:
             monotonic=monotonic,
         )
         self._chores = ChoreThread(chores, start_thread, monotonic, self._chore_failed)
+        self._rest = Rest()
+        self._slow_until = 0.0
+        self._busy_since: float | None = None
+        self._is_broken = False
         self._is_started = False
         self._started, self._stopped = Once(), Once()
 
@@ -151,7 +173,7 @@ class Disk:
 
     def status(self) -> DiskStatus:
         """Tell how the disk is and what it has done."""
-        load, space = self._queue.load, self._writer.space
+        load, space, busy_since = self._queue.load, self._writer.space, self._busy_since
         return DiskStatus(
             disk_id=self.disk_id,
             state=self.state,
@@ -166,32 +188,50 @@ class Disk:
             failed_gops=self._failed_gops,
             last_error=self._last_error,
             chores=self._chores.report(),
+            busy_seconds=0.0 if busy_since is None else self._monotonic() - busy_since,
+            last_serial=self._writer.last_serial,
         )
 
-    def offer(self, job: WriteGop, size_bytes: int) -> "Deferred[None] | None":
-        """Queue a group; None if there is no room for it."""
-        outcome: Deferred[None] = Deferred()
-        is_taken = self._queue.offer(_Ticket(job, outcome), job.recording, size_bytes)
-        return outcome if is_taken else None
+    def offer(self, job: WriteGop, size_bytes: int) -> "Deferred[None] | StorageError":
+        """Queue a group, or say why it is not taken."""
+        if self._queue.is_closed:
+            return self.error(StorageErrorKind.CLOSED, "the disk is closed")
+        now = self._monotonic()
+        refusal = self._rest.refusal(now)
+        if refusal is None:
+            outcome: Deferred[None] = Deferred()
+            if self._queue.offer(_Ticket(job, outcome), job.recording, size_bytes):
+                return outcome
+            self._slow_until = now + SLOW_SECONDS
+            refusal = self.error(StorageErrorKind.SLOW, "the disk is too slow for what it is given")
+            self._set_state(DiskState.SLOW, str(refusal))
+        return refusal
 
     def put(self, job: Job) -> "Deferred[Any]":
-        """Queue a job without media; fails if the disk is stopped."""
+        """Queue a job without media; fails if the disk is closed."""
         outcome: Deferred[Any] = Deferred()
         if not self._is_started or not self._queue.put(_Ticket(job, outcome)):
-            return fail(self.error("the disk is not running"))
+            return fail(self.error(StorageErrorKind.CLOSED, "the disk is closed"))
         return outcome
 
-    def error(self, message: str) -> StorageError:
+    def error(self, kind: StorageErrorKind, message: str) -> StorageError:
         """Give an error of this disk."""
-        return StorageError(StorageErrorKind.FAILED, self.folder, message)
+        return StorageError(kind, self.folder, message)
 
     def _deliver(self, tickets: list[_Ticket], outcomes: list[object]) -> None:
         """Tell what came of a batch."""
-        for ticket, outcome in zip(tickets, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                self._note_error(outcome, is_gop=isinstance(ticket.job, WriteGop))
-            elif isinstance(ticket.job, WriteGop):
-                self._set_state(DiskState.OK)
+        errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        gops = [o for t, o in zip(tickets, outcomes, strict=True) if isinstance(t.job, WriteGop)]
+        failed = sum(isinstance(outcome, Exception) for outcome in gops)
+        self._failed_gops += failed
+        if len(gops) > failed:
+            self._rest.worked()
+        if errors:
+            self._note_error(errors[0], is_of_all=bool(gops) and failed == len(gops))
+        elif gops and self._monotonic() >= self._slow_until:
+            self._set_state(DiskState.OK)
+        if self._writer.trouble is not None:
+            self._note_error(self._writer.trouble)
         for ticket, outcome in zip(tickets, outcomes, strict=True):
             if ticket.outcome.called:
                 continue
@@ -200,22 +240,39 @@ class Disk:
             else:
                 ticket.outcome.callback(outcome)
 
-    def _note_error(self, error: Exception, *, is_gop: bool = False) -> None:
-        self._failed_gops += is_gop
-        words = str(error)
-        kind = error.kind if isinstance(error, StorageError) else StorageErrorKind.FAILED
-        if words != self._last_error or self.state != kind.value:
-            self.log.critical("{disk}: {error}", disk=self.disk_id, error=words)
-        self._last_error = words
-        self._set_state(DiskState(kind.value))
+    def _note_error(self, exception: Exception, *, is_of_all: bool = False) -> None:
+        """Take in what went wrong, and do what may heal it.
 
-    def _set_state(self, state: DiskState) -> None:
+        :param is_of_all: no group of a batch was stored.
+        """
+        error = exception
+        if not isinstance(error, StorageError):
+            error = self.error(StorageErrorKind.FAILED, f"an error inside the recorder: {error!r}")
+        self._last_error = str(error)
+        if self.state is not DiskState.of(error.kind):  # told once, not for each file
+            self.log.critical("{disk}: {error}", disk=self.disk_id, error=str(error))
+        self._set_state(DiskState.of(error.kind), str(error))
+        if is_of_all:
+            self._rest.failed(error, self._monotonic())
+        if error.kind is StorageErrorKind.FULL:
+            self._chores.wake("retention")
+        elif error.kind in REOPENED or self._rest.failures >= MAX_FAILED_BATCHES:
+            self._break()
+
+    def _break(self) -> None:
+        if self._is_broken or not self._started.has_happened or self._queue.is_closed:
+            return
+        self._is_broken = True
+        if self.observer is not None:
+            self.observer.broken()
+
+    def _set_state(self, state: DiskState, words: str = "") -> None:
         if state is self.state:
             return
         self.log.info("{disk} is {state}", disk=self.disk_id, state=state.value)
         self.state = state
-        if self._state_changed is not None:
-            self._state_changed(state)
+        if self.observer is not None:
+            self.observer.state_changed(state, words)
 
     def _start_ended(self, settled: list[str]) -> None:
         if settled:
@@ -223,6 +280,15 @@ class Disk:
                 "{disk}: {count} recordings were open when the recorder last stopped",
                 disk=self.disk_id,
                 count=len(settled),
+            )
+        last_serial = self._writer.last_serial
+        if last_serial not in ("", self._serial):
+            self.log.warn(
+                "{disk} was used by the recorder {serial} before: its recordings stay, and new ones"
+                " carry the serial number {own}",
+                disk=self.disk_id,
+                serial=last_serial,
+                own=self._serial,
             )
         self._set_state(DiskState.OK)
         self._started.fire(None)
@@ -245,7 +311,8 @@ class Disk:
         call = self._reactor.callFromThread
         try:
             settled = self._writer.start()
-            self._chores.start(self._writer.premises(), f"chores {self.disk_id}")
+            premises = replace(self._writer.premises(), is_busy=self._is_busy)
+            self._chores.start(premises, f"chores {self.disk_id}")
         except Exception as error:
             self._writer.abandon()
             self._queue.close()
@@ -263,6 +330,10 @@ class Disk:
             stop_error = error
         call(self._stop_ended, stop_error)
 
+    def _is_busy(self) -> bool:
+        """Tell whether more groups wait than come at a time; called in any thread."""
+        return self._queue.load.gops > max(MIN_BUSY_GOPS, len(self._writer.recordings))
+
     def run_batch(self, *, wait: bool) -> bool:
         """Do everything that is queued; called in the writer thread only.
 
@@ -273,11 +344,13 @@ class Disk:
         if tickets is None:
             return False
         outcomes: list[object]
+        self._busy_since = self._monotonic()
         try:
             outcomes = self._writer.process(ticket.job for ticket in tickets)
         except Exception as error:  # the outermost frame of this thread
             self.log.failure("{disk}: a batch was not written", disk=self.disk_id)
             outcomes = [error] * len(tickets)
+        self._busy_since = None
         self._queue.done()
         self._reactor.callFromThread(self._deliver, tickets, outcomes)
         return True

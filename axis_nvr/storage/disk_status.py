@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
+from axis_nvr.errors import StorageErrorKind
 from axis_nvr.storage.housekeeping import ChoreReport
 
 
@@ -17,6 +19,61 @@ class DiskState(StrEnum):
     LOCKED = "locked"
     CORRUPT = "corrupt"
     FAILED = "failed"
+    SLOW = "slow"
+    NO_PASSPHRASE = "no passphrase"  # noqa: S105 - no password
+    WRONG_PASSPHRASE = "wrong passphrase"  # noqa: S105 - no password
+    NOT_ENCRYPTED = "not encrypted"
+
+    @classmethod
+    def of(cls, kind: StorageErrorKind) -> "DiskState":
+        """Give the state that an error puts a disk in."""
+        return _STATES[kind]
+
+    @property
+    def condition(self) -> str:
+        """The state in the words of the VAPIX disk list.
+
+        The flags ``full``, ``readonly`` and ``locked`` of the list stand beside it: a disk that is
+        full or read-only is mounted and works as far as it can.
+        """
+        return _CONDITIONS.get(self, "OK")
+
+
+_STATES = {
+    StorageErrorKind.FULL: DiskState.FULL,
+    StorageErrorKind.ABSENT: DiskState.ABSENT,
+    StorageErrorKind.READ_ONLY: DiskState.READ_ONLY,
+    StorageErrorKind.LOCKED: DiskState.LOCKED,
+    StorageErrorKind.CORRUPT: DiskState.CORRUPT,
+    StorageErrorKind.FAILED: DiskState.FAILED,
+    StorageErrorKind.SLOW: DiskState.SLOW,
+    StorageErrorKind.CLOSED: DiskState.STOPPED,
+    StorageErrorKind.NO_PASSPHRASE: DiskState.NO_PASSPHRASE,
+    StorageErrorKind.WRONG_PASSPHRASE: DiskState.WRONG_PASSPHRASE,
+    StorageErrorKind.NOT_ENCRYPTED: DiskState.NOT_ENCRYPTED,
+}
+
+#: ``connected`` is there and not in use, ``disconnected`` is not there.
+_CONDITIONS = {
+    DiskState.STOPPED: "connected",
+    DiskState.LOCKED: "connected",
+    DiskState.ABSENT: "disconnected",
+    DiskState.CORRUPT: "failed",
+    DiskState.FAILED: "failed",
+    DiskState.NO_PASSPHRASE: "no passphrase",
+    DiskState.WRONG_PASSPHRASE: "wrong passphrase",
+    DiskState.NOT_ENCRYPTED: "not encrypted",
+}
+
+
+class IDiskObserver(Protocol):
+    """Hears of a disk, in the reactor's thread."""
+
+    def state_changed(self, state: DiskState, words: str) -> None:
+        """The disk has another state; `words` say why, if it is a bad one."""
+
+    def broken(self) -> None:
+        """The disk is of no use before it has been closed and opened again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +82,12 @@ class DiskStatus:
 
     :param total_bytes: of its file system; 0 if unknown.
     :param queued_gops: waiting or being written.
-    :param dropped_gops: given up because the queue was full.
+    :param dropped_gops: refused untried: the queue was full, or the disk rests after a failure.
     :param failed_gops: that the disk did not take.
     :param last_error: in words, empty if there was none.
+    :param chores: what goes on at it beside recording.
+    :param busy_seconds: how long it has been at what it is writing; 0: it is at nothing.
+    :param last_serial: serial number of the recorder that used it before; empty: not known.
     """
 
     disk_id: str
@@ -43,3 +103,5 @@ class DiskStatus:
     failed_gops: int
     last_error: str
     chores: tuple[ChoreReport, ...] = ()
+    busy_seconds: float = 0.0
+    last_serial: str = ""

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
-from axis_nvr.media.units import Gap
+from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.storage.layout import utc_text
 
 #: Gaps wait this long for an index transaction that happens anyway, in seconds; then they get one.
@@ -14,6 +14,8 @@ MAX_WAIT_SECONDS = 60.0
 MAX_GAPS = 1000
 #: The same gap told again within as many others is one gap.
 _REMEMBERED = 64
+#: What is told group by group and is one gap where the groups follow each other.
+_MERGED = frozenset({GapReason.SLOW_DISK, GapReason.FULL_DISK, GapReason.FAILED_DISK})
 
 #: Name of a block's tag that tells a gap.
 GAP_TAG = "GAP"
@@ -61,8 +63,16 @@ class GapNotes:
 
 
 def _add(gaps: list[Gap], gap: Gap) -> None:
+    if gaps and _goes_on(gaps[-1], gap):
+        gaps[-1] = replace(gaps[-1], end_us=max(gaps[-1].end_us, gap.end_us))
+        return
     if len(gaps) < MAX_GAPS:
         gaps.append(gap)
         return
     lost = gaps[-1].lost_packets + gap.lost_packets
     gaps[-1] = replace(gaps[-1], end_us=gap.end_us, lost_packets=lost)
+
+
+def _goes_on(before: Gap, gap: Gap) -> bool:
+    is_same = gap.reason is before.reason and gap.reason in _MERGED
+    return is_same and before.start_us <= gap.start_us <= before.end_us

@@ -13,6 +13,11 @@ class Once:
         self._waiting: list[Deferred[None]] = []
         self._result: list[Failure | None] = []
 
+    @property
+    def has_happened(self) -> bool:
+        """Whether it has happened, or failed."""
+        return bool(self._result)
+
     def wait(self) -> "Deferred[None]":
         """Give a Deferred that fires when it has happened; cancelling it is nobody else's loss."""
         waiter: Deferred[None] = Deferred()

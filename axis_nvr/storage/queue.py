@@ -52,6 +52,11 @@ class WriteQueue(Generic[T]):
         with self._condition:
             return Load(self._gops.total(), self._bytes.total())
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._is_closed
+
     def offer(self, job: T, recording: object, size_bytes: int) -> bool:
         """Put a group behind the others, unless a limit is reached.
 

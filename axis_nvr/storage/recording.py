@@ -10,9 +10,13 @@ is synced once and the index is written once for all that a batch holds:
 
 Only then is a group acknowledged.
 
-When something fails, the block is closed behind its last good byte and the group is reported as not
-stored; the next group that begins at a key frame opens another block. A block that could not even
-be closed is noted in the index as unfinished.
+When something fails, the block is closed behind its last good byte, the group is reported as not
+stored and its time noted as a gap; the next group that begins at a key frame opens another block. A
+block that could not even be closed is noted in the index as unfinished. A failed sync is one such
+failure: nothing is known of what was written since the one before, so it is never tried again.
+
+Folders may go at any time: retention removes empty ones, and people remove what they like. A folder
+that is gone is made again; a block whose name is gone is lost with its row, and another begins.
 
 Metadata units are left out: no place for them in the layout is known.
 """
@@ -20,7 +24,6 @@ Metadata units are left out: no place for them in the layout is known.
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -30,47 +33,20 @@ from axis_nvr.media.units import AccessUnit, Gap, GapReason, MetadataFormat
 from axis_nvr.storage.block import BlockHead, BlockWriter
 from axis_nvr.storage.clusters import Course, plan_clusters, straighten
 from axis_nvr.storage.cutting import BlockState, cut_reason, formats_of, stop_of
-from axis_nvr.storage.files import replace_file, storage_errors
+from axis_nvr.storage.files import storage_errors
 from axis_nvr.storage.gap_notes import GapNotes
-from axis_nvr.storage.index import Index, RecordingRow
-from axis_nvr.storage.layout import RECORDING_XML, block_file, recording_folder
+from axis_nvr.storage.index import Index
+from axis_nvr.storage.layout import RECORDING_XML, block_file
+from axis_nvr.storage.papers import Papers, RecordingDetails
 from axis_nvr.storage.place import Place
 from axis_nvr.storage.stream_tracks import StreamTracks, track_order
-from axis_nvr.storage.xml import (
-    BlockStatus,
-    BlockXml,
-    RecordingXml,
-    build_block,
-    build_recording,
-)
+from axis_nvr.storage.vanished import drop_vanished, end_recording, ensure_recording, is_gone
+from axis_nvr.storage.xml import BlockStatus, BlockXml
+
+__all__ = ["IndexWrite", "RecordingDetails", "RecordingWriter", "gap_reason"]
 
 #: A change of the index that waits for its transaction.
 IndexWrite = Callable[[Index], None]
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingDetails:
-    """What is known of a recording before its first picture.
-
-    :param device: external id of the device it is of.
-    :param stream_options: the effective stream options.
-    :param source_token: number of the camera on a product with several, else 1.
-    :param trigger_type: ``continuous`` or ``triggered``.
-    :param trigger_name: name of the rule or configuration (``eventid`` of ``list.cgi``).
-    :param trigger_trigger: name of the action (``eventtrigger`` of ``list.cgi``).
-    :param group: token of its recording group, empty without one.
-    :param frame_rate: pictures a second that were asked for, None if unknown; what the stream says
-        of itself goes before it.
-    """
-
-    device: str
-    stream_options: str
-    source_token: int = 1
-    trigger_type: str = "continuous"
-    trigger_name: str = "continuous"
-    trigger_trigger: str = "continuous"
-    group: str = ""
-    frame_rate: Fraction | None = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -99,6 +75,13 @@ class _Progress:
     stop_us: int = 0
 
 
+def gap_reason(error: StorageError) -> GapReason:
+    """Tell why a group that a disk did not take is missing."""
+    if error.kind is StorageErrorKind.FULL:
+        return GapReason.FULL_DISK
+    return GapReason.SLOW_DISK if error.kind is StorageErrorKind.SLOW else GapReason.FAILED_DISK
+
+
 class RecordingWriter:
     """Writes one recording; not safe for threads.
 
@@ -114,20 +97,33 @@ class RecordingWriter:
         self.index_writes: list[IndexWrite] = []
         self.gaps = GapNotes()
         self._place = place
-        self._folder = recording_folder(place.folder, recording_id)
+        self._papers = Papers(place, recording_id, details)
         self._block: _Block | None = None
         self._touched: list[_Block] = []
         self._progress = _Progress()
         self._failure: StorageError | None = None
         self._is_closing = False
+        self._now = 0.0
 
     # Stride 1: bytes to files.
 
     def write(self, gop: Gop, now: float) -> None:
         """Write a group; it is durable only after `sync`.
 
-        :raises StorageError: it is not stored.
+        :raises StorageError: it is not stored; its time is noted as a gap.
         """
+        self._now = now
+        try:
+            self._write(gop)
+        except StorageError as error:
+            self._note_lost(gop.start_us, gop.end_us, error)
+            raise
+
+    def _note_lost(self, start_us: int, end_us: int, error: StorageError) -> None:
+        gap = Gap(start_us, end_us, gap_reason(error), detail=str(error.kind))
+        self.gaps.extend([gap], self._now)
+
+    def _write(self, gop: Gop) -> None:
         stored, block = _stored(gop.units), self._block
         course = Course() if block is None or gop.starts_at_sync else block.course
         units = straighten(gop, stored, course)
@@ -135,16 +131,16 @@ class RecordingWriter:
             cut = cut_reason(block, gop, units, is_bent=course.is_bent)
             if cut is not None:
                 self._finish_block()
-        self.gaps.extend(gop.gaps, now)
+        self.gaps.extend(gop.gaps, self._now)
         if not units:
             return
         block = self._block
         if block is None:
             if not gop.starts_at_sync:
                 message = "the rest of a group whose beginning is not stored"
-                raise StorageError(StorageErrorKind.FAILED, self._folder, message)
+                raise StorageError(StorageErrorKind.FAILED, self._papers.folder, message)
             block = self._open_block(units)
-        self._append(block, gop, units, now)
+        self._append(block, gop, units)
         block.course = course
 
     def _open_block(self, units: Sequence[AccessUnit]) -> _Block:
@@ -152,20 +148,30 @@ class RecordingWriter:
         streams = StreamTracks.of_units(formats_of(units), units, self.details.frame_rate)
         self._place.check_present()
         block_id = self._place.choose_block_id(start_us, self.recording_id)
-        path = block_file(self._folder, block_id)
-        self._place.make_folders(path.parent)
         head = BlockHead(streams.matroska(), start_us, self._place.product)
         self._block = _Block(
             start_us=start_us,
             main_track=track_order(streams.formats)[0],
             tracks=streams.numbered(),
             block_id=block_id,
-            writer=BlockWriter(self._place.files, path, head),
+            writer=self._create(block_file(self._papers.folder, block_id), head),
             streams=streams,
         )
         return self._block
 
-    def _append(self, block: _Block, gop: Gop, units: Sequence[AccessUnit], now: float) -> None:
+    def _create(self, path: Path, head: BlockHead) -> BlockWriter:
+        """Create a block's file; folders that somebody removed meanwhile are made again."""
+        try:
+            self._place.make_folders(path.parent)
+            return BlockWriter(self._place.files, path, head)
+        except StorageError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+        self._place.distrust_folders()
+        self._place.make_folders(path.parent)
+        return BlockWriter(self._place.files, path, head)
+
+    def _append(self, block: _Block, gop: Gop, units: Sequence[AccessUnit]) -> None:
         clusters = plan_clusters(units, block.start_us, block.tracks, block.main_track)
         if block not in self._touched:
             self._touched.append(block)
@@ -182,7 +188,7 @@ class RecordingWriter:
         if left_out:
             detail = f"{left_out} frames of a track that changed within a group"
             gap = Gap(gop.start_us, gop.end_us, GapReason.SOURCE_CHANGED, detail=detail)
-            self.gaps.extend([gap], now)
+            self.gaps.extend([gap], self._now)
 
     def _finish_block(self) -> None:
         """Close the open block, if there is one; raises nothing."""
@@ -192,26 +198,35 @@ class RecordingWriter:
         if block not in self._touched:
             self._touched.append(block)
         if not block.writer.written_bytes:  # its very first write failed
-            self._lose(block, "nothing was written")
+            self._lose(block, "nothing was written", None)
             return
         try:
             duration_ms = (block.stop_us - block.start_us) / 1000
             block.writer.finish(duration_ms, self.gaps.take_tags())
             block.is_finished = True
         except StorageError as error:
-            self._lose(block, str(error))
+            self._lose(block, str(error), error)
             self._failure = error  # what this batch wrote to it before is lost too
 
-    def _lose(self, block: _Block, why: str) -> None:
-        """Stop writing a block where it was last good, and note what repair has to do."""
+    def _lose(self, block: _Block, why: str, error: StorageError | None) -> None:
+        """Stop writing a block where it was last good, and note what repair has to do.
+
+        :param error: what lost groups that were written; None if none was.
+        """
         if self._block is block:
             self._block = None
         if block in self._touched:
             self._touched.remove(block)
         block.writer.give_up(keep=block.is_announced)
+        good_us = block.good_stop_us or block.start_us
+        if error is not None and block.stop_us > good_us:
+            self._note_lost(good_us, block.stop_us, error)
         if not block.is_announced:  # nobody knows of it
             self._remove(block.writer.path.with_suffix(".xml"))
             self._place.forget_folder(block.writer.path.parent)
+            return
+        if is_gone(self._place.files, block.writer.path):
+            self._forget_vanished()
             return
         good_bytes, stop_us = block.writer.good_bytes, block.good_stop_us
         self._progress.stop_us = max(self._progress.stop_us, stop_us)
@@ -223,6 +238,13 @@ class RecordingWriter:
                 Index.mark_unfinished, block_id=block.block_id, good_bytes=good_bytes, reason=why
             ),
         ]
+
+    def _forget_vanished(self) -> None:
+        """Have the index forget blocks whose files somebody removed, unless the disk is gone."""
+        with suppress(StorageError):
+            self._place.check_present()
+            drop = partial(drop_vanished, files=self._place.files, folder=self._papers.folder)
+            self.index_writes.append(partial(drop, recording_id=self.recording_id))
 
     def _remove(self, path: Path) -> None:
         with suppress(OSError):
@@ -245,13 +267,14 @@ class RecordingWriter:
 
         :raises StorageError: something of it is not.
         """
+        self._now = now
         failure, self._failure = self._failure, None
         for block in self._touched.copy():
             try:
                 self._make_durable(block)
             except StorageError as error:
                 failure = failure or error
-                self._lose(block, str(error))
+                self._lose(block, str(error), error)
         self._touched.clear()
         if self._is_closing:
             try:
@@ -276,21 +299,22 @@ class RecordingWriter:
         streams = block.streams if before is None else before.joined(block.streams)
         if before is None:
             self._progress.start_us = block.start_us
-            self._write_recording_xml(streams, None)
+        if before is None or not self._papers.has_recording_xml():
+            self._papers.write_recording(streams, self._progress.start_us, None)
         if not block.is_finished:
             self._write_block_xml(block, BlockStatus.RECORDING)
         else:
             with storage_errors(block.writer.path.parent, "sync a folder"):
                 self._place.files.sync_folder(block.writer.path.parent)
-        if before is None:
-            self.index_writes.append(partial(Index.add_recording, row=self._row(streams)))
-        elif before != streams:
+        row = self._papers.row(streams, self._progress.start_us)
+        self.index_writes.append(partial(ensure_recording, row=row))
+        if before not in (None, streams):
             self.index_writes.append(
                 partial(
                     Index.set_media,
                     recording_id=self.recording_id,
-                    video=streams.video_row(),
-                    audio=streams.audio_row(),
+                    video=row.video,
+                    audio=row.audio,
                 )
             )
         self.index_writes.append(
@@ -323,58 +347,20 @@ class RecordingWriter:
         """Tell that the recording has ended; one that never began leaves nothing."""
         streams, stop_us = self._progress.streams, self._progress.stop_us
         if streams is None:
-            self._remove(self._folder / RECORDING_XML)
-            self._place.forget_folder(self._folder)
+            self._remove(self._papers.folder / RECORDING_XML)
+            self._place.forget_folder(self._papers.folder)
             return
         self.index_writes.append(
-            partial(Index.close_recording, recording_id=self.recording_id, stop_us=stop_us)
+            partial(end_recording, recording_id=self.recording_id, stop_us=stop_us)
         )
-        self._write_recording_xml(streams, stop_us)
+        if self._papers.has_recording_xml():
+            self._papers.write_recording(streams, self._progress.start_us, stop_us)
 
     def _write_block_xml(self, block: _Block, status: BlockStatus) -> None:
         is_whole = status is BlockStatus.COMPLETE
-        path = block.writer.path.with_suffix(".xml")
         stop_us = block.stop_us if is_whole else None
         xml = BlockXml(block.block_id, self.recording_id, block.start_us, stop_us, status)
-        with storage_errors(path, "write"):
-            replace_file(self._place.files, path, build_block(xml))
-            self._place.files.sync_folder(path.parent)
-
-    def _write_recording_xml(self, streams: StreamTracks, stop_us: int | None) -> None:
-        details, path = self.details, self._folder / RECORDING_XML
-        xml = RecordingXml(
-            recording_id=self.recording_id,
-            start_us=self._progress.start_us,
-            stop_us=stop_us,
-            group=details.group,
-            source_token=details.source_token,
-            tracks=streams.xml(),
-            trigger_trigger=details.trigger_trigger,
-            trigger_name=details.trigger_name,
-            trigger_type=details.trigger_type,
-            device=details.device,
-            stream_options=details.stream_options,
-        )
-        with storage_errors(path, "write"):
-            replace_file(self._place.files, path, build_recording(xml))
-            self._place.files.sync_folder(self._folder)
-
-    def _row(self, streams: StreamTracks) -> RecordingRow:
-        details = self.details
-        return RecordingRow(
-            recording_id=self.recording_id,
-            start_us=self._progress.start_us,
-            stop_us=None,
-            recording_type=details.trigger_type,
-            source=str(details.source_token),
-            event=details.trigger_name,
-            action=details.trigger_trigger,
-            video=streams.video_row(),
-            audio=streams.audio_row(),
-            device=details.device,
-            stream_options=details.stream_options,
-            group=details.group,
-        )
+        self._papers.write_block(xml, block.writer.path)
 
     def _tell_gaps(self, now: float) -> None:
         """Lay out gaps for the index, with a transaction that happens anyway or when it is time."""

@@ -16,16 +16,25 @@ from typing import Protocol
 from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import Gap
+from axis_nvr.storage.disk_lock import DiskLock
 from axis_nvr.storage.files import IFiles, Space, storage_errors
 from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import Index
-from axis_nvr.storage.layout import INDEX_NAME, LOCK_NAME
+from axis_nvr.storage.layout import INDEX_NAME
 from axis_nvr.storage.place import Place
 from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
 from axis_nvr.storage.settle import settle
 
-#: How old the figure of free space may be, in seconds.
-SPACE_SECONDS = 5.0
+#: How often it is looked whether the disk and its index are still there, and how full it is, in
+#: seconds.
+LOOK_SECONDS = 5.0
+#: Changes of the index that may wait for it, of all recordings: an index that takes none for so
+#: long is broken. The blocks themselves tell what is in them.
+MAX_WAITING_INDEX_WRITES = 20_000
+
+
+#: An index that fails so often in a row, with errors that do not pass by themselves, is lost.
+MAX_INDEX_FAILURES = 5
 
 
 class Job(Protocol):
@@ -112,6 +121,9 @@ class DiskWriter:
     :param monotonic: a clock that never steps, in seconds.
     :ivar recordings: those being written, by id.
     :ivar space: room on the disk when it was last looked at.
+    :ivar trouble: what is wrong with the disk as a whole, though its files may still take bytes.
+    :ivar last_serial: the serial number of the recorder that used the disk before; empty: nobody
+        did, or it is not known.
     """
 
     def __init__(
@@ -130,6 +142,8 @@ class DiskWriter:
         self.written_gops = 0
         self.written_bytes = 0
         self.space = Space(0, 0)
+        self.trouble: StorageError | None = None
+        self.last_serial = ""
         self.monotonic = monotonic
         self._files = files
         self._folder = folder
@@ -138,8 +152,10 @@ class DiskWriter:
         self._digits = digits
         self._now = now
         self._place: Place | None = None
-        self._lock: int | None = None
-        self._space_at: float | None = None
+        self._lock: DiskLock | None = None
+        self._looked_at: float | None = None
+        self._index_identity = (0, 0)
+        self._index_failures = 0
         self._untold: list[RecordingWriter] = []
 
     @property
@@ -158,8 +174,8 @@ class DiskWriter:
         files, folder = self._files, self._folder
         with storage_errors(folder, "make the disk's folder"):
             _make_folders(files, folder)
-        with storage_errors(folder / LOCK_NAME, "lock the disk"):
-            self._lock = files.lock(folder / LOCK_NAME)
+        self._lock = DiskLock.take(files, folder, self._names["serial"], int(self._now() * 1e6))
+        self.last_serial = self._lock.last_serial
         index = None
         try:
             index = Index.open(files, folder / INDEX_NAME, int(self._now() * 1e6))
@@ -167,12 +183,15 @@ class DiskWriter:
             self._place = Place(
                 files, folder, index, zone=self._zone, digits=self._digits, **self._names
             )
+            with storage_errors(folder / INDEX_NAME, "find the index"):
+                self._index_identity = files.identity(folder / INDEX_NAME)
         except BaseException:
+            self._place = None
             if index is not None:
                 index.close()
             self._unlock()
             raise
-        self._look_at_space()
+        self._look_over()
         return settled
 
     def stop(self) -> None:
@@ -215,7 +234,7 @@ class DiskWriter:
 
     def _unlock(self) -> None:
         if self._lock is not None:
-            self._files.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def open_recording(self, details: RecordingDetails, start_us: int) -> RecordingWriter:
@@ -247,7 +266,7 @@ class DiskWriter:
                 outcomes[at] = failures[job.recording]
             if isinstance(job, CloseRecording):
                 self._let_go(job.recording)
-        self._look_at_space()
+        self._look_over()
         return outcomes
 
     def _let_go(self, recording: RecordingWriter) -> None:
@@ -282,10 +301,24 @@ class DiskWriter:
             for recording in waiting:
                 if recording.index_writes:
                     failures.setdefault(recording, error)
+            self._doubt_index(error)
         else:
+            self._index_failures = 0
             self.place.reserved = set(self.recordings)
         self._untold = [recording for recording in self._untold if recording.index_writes]
         return failures
+
+    def _doubt_index(self, error: StorageError) -> None:
+        """Tell whether the index is lost: it is opened again then, or made anew from the files."""
+        self._index_failures += 1
+        waiting = sum(len(it.index_writes) for it in (*self._untold, *self.recordings.values()))
+        if waiting > MAX_WAITING_INDEX_WRITES:
+            for recording in (*self._untold, *self.recordings.values()):
+                recording.index_writes.clear()
+        is_passing = error.kind in (StorageErrorKind.LOCKED, StorageErrorKind.FULL)
+        is_lost = error.kind is StorageErrorKind.CORRUPT or waiting > MAX_WAITING_INDEX_WRITES
+        if is_lost or (self._index_failures >= MAX_INDEX_FAILURES and not is_passing):
+            self.trouble = StorageError(StorageErrorKind.CORRUPT, error.path, error.message)
 
     def _tell_index(self, recordings: Sequence[RecordingWriter]) -> None:
         """Write to the index what it does not know yet, in one transaction."""
@@ -312,14 +345,34 @@ class DiskWriter:
         if self._place is not None:
             self._place.distrust_folders()
 
-    def _look_at_space(self) -> None:
+    def _look_over(self) -> None:
+        """See how full the disk is, and whether it is still the one that was opened.
+
+        A disk that was unmounted, or whose index somebody removed, may well go on taking bytes
+        where nobody finds them.
+        """
         now = self.monotonic()
-        if self._space_at is None or now - self._space_at >= SPACE_SECONDS:
-            self._space_at = now
-            try:
-                self.space = self._files.space(self._folder)
-            except OSError:
-                self.space = Space(0, 0)
+        if self._looked_at is not None and now - self._looked_at < LOOK_SECONDS:
+            return
+        self._looked_at = now
+        try:
+            self.space = self._files.space(self._folder)
+            self.place.check_present()
+            self._check_index()
+        except OSError:
+            self.space = Space(0, 0)
+        except StorageError as error:
+            self.trouble = error
+
+    def _check_index(self) -> None:
+        path = self._folder / INDEX_NAME
+        try:
+            found = self._files.identity(path)
+        except FileNotFoundError:
+            found = (0, 0)
+        if found != self._index_identity:
+            message = "somebody removed it while the disk was in use"
+            raise StorageError(StorageErrorKind.CORRUPT, path, message)
 
 
 def _make_folders(files: IFiles, folder: Path) -> None:

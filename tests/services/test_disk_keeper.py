@@ -1,5 +1,6 @@
 """A disk that is kept going: started, tried again, waited for, stopped."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import StorageError, StorageErrorKind
-from axis_nvr.services.disk_keeper import DiskKeeper
+from axis_nvr.services.disk_keeper import HANGING_SECONDS, DiskKeeper
+from axis_nvr.services.disruption import Disruption, DisruptionLog
 from axis_nvr.storage.disk import Disk
-from axis_nvr.storage.disk_status import DiskState, DiskStatus
+from axis_nvr.storage.disk_status import DiskState, DiskStatus, IDiskObserver
 from axis_nvr.storage.recording import RecordingDetails
+from tests.durability import proves
 
 DETAILS = RecordingDetails("front", "fps=25")
 LOCKED = StorageError(StorageErrorKind.LOCKED, Path("/disk"), "another recorder uses it")
@@ -27,6 +30,20 @@ class FakeDisk:
         self.stopped = False
         self.state = DiskState.STOPPED
         self.error = ""
+        self.written_gops = 0
+        self.busy_seconds = 0.0
+        self.observer: IDiskObserver | None = None
+
+    def say(self, state: DiskState, words: str = "") -> None:
+        """Tell the keeper how it is."""
+        self.state, self.error = state, words
+        assert self.observer is not None
+        self.observer.state_changed(state, words)
+
+    def break_down(self) -> None:
+        """Tell the keeper that it must be opened again."""
+        assert self.observer is not None
+        self.observer.broken()
 
     def start(self) -> Deferred[None]:
         return self.starting
@@ -40,14 +57,32 @@ class FakeDisk:
         return succeed(f"recording {len(self.opened)}")
 
     def status(self) -> DiskStatus:
-        return DiskStatus("HDD_DISK", self.state, 100, 40, 0, 3, 700, 0, 0, 0, 0, self.error)
+        done = self.written_gops
+        status = DiskStatus("HDD_DISK", self.state, 100, 40, 0, 3, 700, done, 0, 0, 0, self.error)
+        return replace(status, busy_seconds=self.busy_seconds)
+
+
+class Heard(DisruptionLog):
+    """Remembers what it is told, and puts it in the log."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def disruption_began(self, disruption: Disruption) -> None:
+        self.heard.append(f"{disruption.disk_id} {disruption.state.value}: {disruption.words}")
+        super().disruption_began(disruption)
+
+    def disruption_ended(self, disk_id: str) -> None:
+        self.heard.append(f"{disk_id} well")
+        super().disruption_ended(disk_id)
 
 
 class KeeperTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.disks: list[FakeDisk] = []
-        self.keeper = DiskKeeper(self.make, self.clock)
+        self.observer = Heard()
+        self.keeper = DiskKeeper(self.make, self.clock, [self.observer])
 
     def make(self) -> Disk:
         disk: Any = FakeDisk()
@@ -89,12 +124,95 @@ class KeeperTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(opened), "recording 1")
 
     def test_what_a_running_disk_says_is_shown(self) -> None:
-        """A disk that fails later says why."""
+        """A disk that fails later says why, in our words and in those of the VAPIX disk list."""
         self.keeper.start()
         self.disks[0].starting.callback(None)
-        self.disks[0].state, self.disks[0].error = DiskState.FULL, "no space left"
-        report = self.keeper.report
-        self.assertEqual((report.state, report.error), ("full", "no space left"))
+        for state, condition, flags in (
+            (DiskState.OK, "OK", ()),
+            (DiskState.FULL, "OK", ("full",)),
+            (DiskState.READ_ONLY, "OK", ("readonly",)),
+            (DiskState.LOCKED, "connected", ("locked",)),
+            (DiskState.ABSENT, "disconnected", ()),
+            (DiskState.FAILED, "failed", ()),
+            (DiskState.CORRUPT, "failed", ()),
+            (DiskState.SLOW, "OK", ()),
+        ):
+            words = "" if state is DiskState.OK else f"it is {state.value}"
+            self.disks[0].say(state, words)
+            report = self.keeper.report
+            self.assertEqual((report.state, report.error), (state.value, words))
+            shown = {
+                "full": report.is_full,
+                "readonly": report.is_read_only,
+                "locked": report.is_locked,
+            }
+            found = tuple(flag for flag, is_set in shown.items() if is_set)
+            self.assertEqual((report.condition, found), (condition, flags))
+
+    def test_every_error_has_a_state(self) -> None:
+        """No error of a disk is without a name for what the disk then is."""
+        for kind in StorageErrorKind:
+            self.assertIsInstance(DiskState.of(kind), DiskState)
+
+    def test_a_disk_that_hangs_is_told_of(self) -> None:
+        """A write that does not end is a problem before anything is lost."""
+        self.keeper.start()
+        self.disks[0].starting.callback(None)
+        self.disks[0].say(DiskState.OK)
+        self.disks[0].busy_seconds = HANGING_SECONDS + 2
+        self.assertIn("not finished a write for 12 s", self.keeper.report.error)
+
+    def test_disruptions(self) -> None:
+        """Who listens hears once that recordings are being lost, and once that they are not."""
+        self.keeper.start()
+        self.disks[0].starting.callback(None)
+        self.disks[0].say(DiskState.OK)
+        self.disks[0].say(DiskState.FULL, "no space left")
+        self.disks[0].say(DiskState.FAILED, "input/output error")
+        assert self.keeper.disruption is not None
+        self.assertEqual(self.keeper.disruption.words, "input/output error")
+        self.disks[0].say(DiskState.OK)
+        self.assertIsNone(self.keeper.disruption)
+        self.keeper.stop()
+        self.disks[0].say(DiskState.STOPPED)
+        self.assertEqual(self.observer.heard, ["HDD_DISK full: no space left", "HDD_DISK well"])
+
+    @proves(
+        2,
+        fault="a disk that breaks while it is used",
+        moment="while recording",
+        outcome="it is closed and opened again after waits that double; recordings wait for it",
+    )
+    def test_a_disk_that_breaks_is_opened_again(self) -> None:
+        """It is closed first; then it is tried, less and less often while it takes nothing."""
+        self.keeper.start()
+        self.disks[0].starting.callback(None)
+        self.disks[0].say(DiskState.OK)
+        waits = []
+        for _ in range(4):
+            disk = self.disks[-1]
+            disk.say(DiskState.ABSENT, "the disk is gone")
+            disk.break_down()
+            self.assertTrue(disk.stopped)
+            disk.say(DiskState.STOPPED)
+            self.assertEqual(self.keeper.report.state, "absent")
+            self.assertEqual(self.keeper.report.error, "the disk is gone")
+            waited = 0
+            while self.disks[-1] is disk:
+                self.clock.advance(1)
+                waited += 1
+            waits.append(waited)
+            self.disks[-1].starting.callback(None)
+        self.assertEqual(waits, [1, 2, 4, 8])
+        opened = self.keeper.open_recording(DETAILS)
+        self.assertEqual(self.successResultOf(opened), "recording 1")
+        self.assertEqual(self.observer.heard, ["HDD_DISK absent: the disk is gone"])
+        self.disks[-1].say(DiskState.OK)
+        self.assertEqual(self.observer.heard[1:], ["HDD_DISK well"])
+        self.disks[-1].written_gops = 1
+        self.disks[-1].break_down()
+        self.clock.advance(1)
+        self.assertEqual(len(self.disks), 6, "it was well for a while: the waits begin anew")
 
     def test_stop(self) -> None:
         """The disk is let go of, and who waits for a recording is told that there is none."""

@@ -13,7 +13,7 @@ from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.buffer import GopBuffer
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import AccessUnit, Codec, Gap, GapReason, VideoFormat
-from axis_nvr.services.recording_feed import MAX_GOPS_UNDER_WAY, Allowance, RecordingSink
+from axis_nvr.services.recording_feed import MAX_KEPT_GOPS, Allowance, RecordingSink
 from axis_nvr.services.recording_job import RecordingJob
 
 VIDEO = VideoFormat(Codec.H264, b"avcC", 640, 360)
@@ -51,6 +51,14 @@ class FakeRecording:
     def seconds(self) -> list[float]:
         """When the written groups start."""
         return [(gop.start_us - START_US) / 1e6 for gop in self.gops]
+
+
+def closed() -> StorageError:
+    return StorageError(StorageErrorKind.CLOSED, Path("/disk"), "the disk is closed")
+
+
+def too_slow() -> StorageError:
+    return StorageError(StorageErrorKind.SLOW, Path("/disk"), "too slow")
 
 
 def no_disk() -> StorageError:
@@ -144,27 +152,27 @@ class JobTests(SynchronousTestCase):
         self.job.stop()
         self.assertEqual(recording.gaps, [OUTAGE])
 
-    def test_a_slow_disk_costs_whole_groups_and_is_noted(self) -> None:
-        """Past the bound groups are dropped; once there is room the lost time is one gap."""
+    def test_what_the_disk_does_not_take(self) -> None:
+        """A group that is refused is counted; the recording goes on, and notes the gap itself."""
         recording = self.started()
         with capturedLogs() as events:
-            self.push(MAX_GOPS_UNDER_WAY + 3)
-            self.assertEqual(len(recording.gops), MAX_GOPS_UNDER_WAY)
+            self.push(3)
+            recording.acknowledgements.pop(0).errback(Failure(too_slow()))
+            recording.acknowledgements.pop(0).errback(Failure(too_slow()))
             self.assertTrue(self.job.status.is_dropping)
             recording.acknowledge()
-            self.push()
-        first_lost_us = START_US + MAX_GOPS_UNDER_WAY * 1_000_000
-        (gap,) = recording.gaps
-        expected = Gap(first_lost_us, first_lost_us + 3_000_000, GapReason.SLOW_DISK)
-        self.assertEqual(gap, expected)
-        self.assertEqual(recording.seconds[-1], MAX_GOPS_UNDER_WAY + 3)
-        self.assertEqual(self.job.status.counts.dropped_gops, 3)
-        levels = [event["log_level"] for event in events]
-        self.assertEqual(levels, [LogLevel.critical, LogLevel.info], "said once each")
+        self.assertFalse(self.job.status.is_dropping)
+        self.push()
+        self.assertEqual(recording.seconds, [0, 1, 2, 3])
+        self.assertEqual(recording.gaps, [])
+        status = self.job.status
+        self.assertEqual((status.state, status.counts.dropped_gops), ("recording", 2))
+        self.assertEqual((status.under_way_gops, status.under_way_bytes), (1, 100))
+        self.assertEqual([event["log_level"] for event in events], [LogLevel.critical])
 
     def test_a_slow_disk_does_not_stall_another_recording(self) -> None:
         """Two jobs on a stream: one whose disk sleeps leaves the other alone."""
-        slow = self.started()
+        self.started()
         fast = FakeRecording("two")
         other = RecordingJob("other", self.buffer, self.open, self.clock, self.allowance)
         other.start()
@@ -172,39 +180,50 @@ class JobTests(SynchronousTestCase):
         for _ in range(20):
             self.push()
             fast.acknowledge()
-        self.assertEqual(len(slow.gops), MAX_GOPS_UNDER_WAY)
         self.assertEqual(len(fast.gops), 20)
 
+    def test_what_is_kept_for_a_disk_has_a_bound(self) -> None:
+        """The first groups are kept, whole; the others are one gap of the recording that opens."""
+        self.job.start()
+        self.push(MAX_KEPT_GOPS + 4)
+        self.assertTrue(self.job.status.is_dropping)
+        recording = self.opened()
+        self.assertEqual(recording.seconds, list(range(MAX_KEPT_GOPS)))
+        first_lost_us = START_US + MAX_KEPT_GOPS * 1_000_000
+        expected = Gap(first_lost_us, first_lost_us + 3_000_000, GapReason.FAILED_DISK)
+        self.assertEqual(recording.gaps, [expected])
+        self.assertEqual(self.allowance.used_bytes, 0)
+
     def test_all_recordings_share_an_allowance(self) -> None:
-        """At the common bound a recording may still have one group under way."""
+        """At the common bound a recording may still keep one group."""
         self.allowance.limit_bytes = 150
-        recording = self.started()
-        self.push(3)
+        self.job.start()
+        self.push(4)
+        self.assertEqual(self.allowance.used_bytes, 100)
+        recording = self.opened()
         self.assertEqual(recording.seconds, [0])
-        self.allowance.used_bytes += 1000
-        recording.acknowledge()
-        self.push(2)
-        self.assertEqual(recording.seconds, [0, 3])
+        self.assertEqual(self.allowance.used_bytes, 0)
 
     def test_a_part_without_its_beginning_is_dropped_too(self) -> None:
         """After a dropped first part the parts that follow it are of no use."""
-        recording = self.started()
-        self.push(MAX_GOPS_UNDER_WAY + 1)
-        recording.acknowledge(MAX_GOPS_UNDER_WAY)
-        self.buffer.flush()  # the rest of the open group follows as a part
-        self.buffer.push(AccessUnit(0, START_US + 9_000_000, 0, False, b"P", VIDEO))
+        self.job.start()
+        self.push(MAX_KEPT_GOPS + 2)
         self.assertEqual(self.job.status.counts.dropped_gops, 1)
-        self.assertEqual(len(recording.gops), MAX_GOPS_UNDER_WAY + 1)
+        self.buffer.flush()  # the rest of the open group follows as a part
+        self.buffer.push(AccessUnit(0, START_US + 99_000_000, 0, False, b"P", VIDEO))
+        self.buffer.flush()
+        recording = self.opened()
+        self.assertEqual(recording.seconds, list(range(MAX_KEPT_GOPS)))
 
-    def test_a_failed_disk_is_tried_again(self) -> None:
-        """The recording is given up, another one is begun after a wait, and the loss is noted."""
+    def test_a_closed_disk_is_waited_for(self) -> None:
+        """The recording is given up, another one is begun, and nothing acknowledged is missing."""
         recording = self.started()
         self.push(2)
         recording.acknowledge()
-        recording.acknowledgements.pop().errback(Failure(no_disk()))
+        recording.acknowledgements.pop().errback(Failure(closed()))
         status = self.job.status
         self.assertEqual((status.state, status.failures), ("waiting", 1))
-        self.assertIn("/disk: no such folder (absent)", status.last_error)
+        self.assertIn("/disk: the disk is closed (closed)", status.last_error)
         self.assertIsNotNone(recording.closing)
         self.push(2)
         self.clock.advance(1.0)
@@ -212,11 +231,22 @@ class JobTests(SynchronousTestCase):
         again = self.opened("two")
         self.push()
         (gap,) = again.gaps
-        self.assertEqual((gap.start_us, gap.end_us), (START_US + 1_000_000, START_US + 4_000_000))
-        self.assertEqual(again.seconds, [4])
+        self.assertEqual((gap.start_us, gap.end_us), (START_US + 1_000_000, START_US + 2_000_000))
+        self.assertEqual(gap.reason, GapReason.FAILED_DISK)
+        self.assertEqual(again.seconds, [2, 3, 4], "what came while it was away was kept")
         self.assertEqual(self.job.status.recording_id, "two")
-        self.assertEqual(self.allowance.used_bytes, 100)
-        self.flushLoggedErrors()
+        self.assertEqual(self.allowance.used_bytes, 0)
+
+    def test_what_a_lost_recording_noted_is_told_again(self) -> None:
+        """Groups refused just before the disk was closed are a gap of the next recording."""
+        recording = self.started()
+        self.push(2)
+        recording.acknowledgements.pop(0).errback(Failure(no_disk()))
+        recording.acknowledgements.pop(0).errback(Failure(closed()))
+        self.clock.advance(1.0)
+        again = self.opened("two")
+        expected = Gap(START_US, START_US + 2_000_000, GapReason.FAILED_DISK)
+        self.assertEqual(again.gaps, [expected])
 
     def test_waits_double(self) -> None:
         """A disk that stays away is asked less and less often, at last each minute."""
@@ -239,7 +269,7 @@ class JobTests(SynchronousTestCase):
         for number in range(4):
             recording = self.opened(str(number))
             self.push(2)
-            recording.acknowledgements[0].errback(Failure(no_disk()))
+            recording.acknowledgements[0].errback(Failure(closed()))
             asked, waited = len(self.opening), 0.0
             while len(self.opening) == asked:
                 self.clock.advance(0.5)
@@ -249,7 +279,7 @@ class JobTests(SynchronousTestCase):
         recording = self.opened("well again")
         self.push(3)
         recording.acknowledge()
-        recording.acknowledgements[0].errback(Failure(no_disk()))
+        recording.acknowledgements[0].errback(Failure(closed()))
         self.clock.advance(1.0)
         self.assertEqual(self.job.status.state, "opening")
 
@@ -267,13 +297,6 @@ class JobTests(SynchronousTestCase):
         self.assertEqual(self.job.status.state, "idle")
         self.assertEqual(self.buffer.consumers, ())
         self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_stopped_while_dropping(self) -> None:
-        """What was lost last is noted before the recording ends."""
-        recording = self.started()
-        self.push(MAX_GOPS_UNDER_WAY + 3)
-        self.job.stop()
-        self.assertEqual([gap.reason for gap in recording.gaps], [GapReason.SLOW_DISK])
 
     def test_stopped_while_opening(self) -> None:
         """The recording that opens late is ended, with what came meanwhile."""
