@@ -19,8 +19,12 @@ from axis_nvr.protocols.rtp_delivery import (
     UdpDelivery,
     UdpPorts,
 )
+from axis_nvr.protocols.srtp_delivery import ProtectedDelivery
 from axis_nvr.session.server.dialogue import Asked
 from axis_nvr.session.server.sessions import RequestRefused, ServerSession, SessionTable
+from axis_nvr.session.server.srtp import KeySource, SrtpGate
+from axis_nvr.session.srtp import SrtpSender
+from axis_nvr.session.transports import SECURE_PROFILES
 from axis_nvr.wire.rtsp_headers import RtpInfo, Transport, build_rtp_info, build_transport
 
 #: Tracks of one session.
@@ -70,6 +74,7 @@ class RequestAnswerer:
     :param sessions: those of the server.
     :param udp: the ports that datagrams are sent from.
     :param multicast: where tracks go for clients that ask for multicast; None: they may not.
+    :param srtp: has the keys, if media is to be protected; None: it goes as plain RTP.
     """
 
     log = Logger()
@@ -81,12 +86,15 @@ class RequestAnswerer:
         sessions: SessionTable,
         udp: UdpPorts,
         multicast: MulticastGroup | None,
+        srtp: SrtpGate | None = None,
     ) -> None:
         self._clock = clock
         self._presentations = presentations
         self._sessions = sessions
         self._udp = udp
         self._multicast = multicast
+        self._srtp = srtp
+        self._profiles = ("AVP",) if srtp is None else SECURE_PROFILES
 
     async def answer(self, asked: Asked, connection: IClientConnection) -> Reply:
         """Do what one request asks.
@@ -166,14 +174,16 @@ class RequestAnswerer:
     ) -> Transport:
         """Choose a transport for a track and tell the presentation.
 
-        :raises RequestRefused: 455, 461 or what the presentation says.
+        :raises RequestRefused: 455, 461, 463 or what the presentation says.
         """
         track = asked.url.track or 0
         if track in client.deliveries or len(client.deliveries) >= MAX_TRACKS:
             raise RequestRefused(455, "Transport cannot be changed")
+        key = None if self._srtp is None else self._srtp.admit(asked)
         delivery, transport = self._delivery(asked, session, client, connection)
+        way = delivery if key is None else ProtectedDelivery(delivery, SrtpSender(key))
         try:
-            ssrc = client.presentation.set_up(track, delivery)
+            ssrc = client.presentation.set_up(track, way)
         except BaseException:
             delivery.close()
             raise
@@ -197,18 +207,26 @@ class RequestAnswerer:
         """
         track = asked.url.track or 0
         for offered in asked.transports:
-            if offered.profile != "AVP" or offered.mode not in ("", "PLAY"):
+            profile = offered.profile
+            if profile not in self._profiles or offered.mode not in ("", "PLAY"):
                 continue
             if offered.lower == "TCP":
                 return _interleaved(offered, client, connection, asked.blocksize)
             if offered.multicast:
-                if self._multicast is not None:
-                    return self._to_group(self._multicast, track, connection, asked.blocksize)
+                if self._multicast is not None and self._has_one_key:
+                    return self._to_group(
+                        self._multicast, track, connection, asked.blocksize, profile
+                    )
             elif offered.client_port is not None and not connection.tunnelled:
                 delivery = self._to_client(asked, offered.client_port, session, client, connection)
                 ports = (delivery.rtp_address[1], delivery.rtcp_address[1])
-                return delivery, Transport(client_port=ports, server_port=self._udp.ports)
+                return delivery, Transport(profile, client_port=ports, server_port=self._udp.ports)
         raise RequestRefused(461)
+
+    @property
+    def _has_one_key(self) -> bool:
+        """Whether what goes to a group can be read by all who asked for it."""
+        return self._srtp is None or self._srtp.source is KeySource.OFFERED
 
     def _to_client(
         self,
@@ -243,12 +261,13 @@ class RequestAnswerer:
         track: int,
         connection: IClientConnection,
         blocksize: int | None,
+        profile: str,
     ) -> tuple[MulticastDelivery, Transport]:
         """Prepare datagrams to the group."""
         assert self._udp.ports
         delivery = MulticastDelivery(self._udp, group, track, blocksize, connection.disconnect)
         transport = Transport(
-            multicast=True, destination=group.address, port=delivery.ports, ttl=group.ttl
+            profile, multicast=True, destination=group.address, port=delivery.ports, ttl=group.ttl
         )
         return delivery, transport
 
@@ -274,7 +293,7 @@ def _interleaved(
     if taken & set(channels) or channels[0] == channels[1] or max(channels) > _MAX_CHANNEL:
         raise RequestRefused(461, "Channels are taken")
     delivery = InterleavedDelivery(connection, channels, blocksize)
-    return delivery, Transport(lower="TCP", interleaved=channels)
+    return delivery, Transport(offered.profile, "TCP", interleaved=channels)
 
 
 def _play_headers(session: ServerSession, answer: PlayAnswer) -> list[tuple[str, str]]:

@@ -39,6 +39,7 @@ from axis_nvr.session.server.sessions import (
     ServerSession,
     SessionTable,
 )
+from axis_nvr.session.server.srtp import SrtpGate
 from axis_nvr.session.server.tunnel import (
     Base64Stream,
     TunnelOpened,
@@ -287,6 +288,7 @@ class RtspServerFactory(ServerFactory):
     :param interface: the IP address that UDP ports are bound to, empty for all.
     :param multicast: where tracks go for clients that ask for multicast; None: they may not.
     :param options: feature tags that a ``Require`` header may name.
+    :param srtp: has the keys, if media is to be protected; None: it goes as plain RTP.
     """
 
     noisy = False
@@ -304,6 +306,7 @@ class RtspServerFactory(ServerFactory):
         interface: str = "",
         multicast: MulticastGroup | None = None,
         options: frozenset[str] = frozenset(),
+        srtp: SrtpGate | None = None,
     ) -> None:
         self.clock = reactor
         self.guard = guard
@@ -313,7 +316,9 @@ class RtspServerFactory(ServerFactory):
             lambda: secrets.token_hex(SESSION_ID_CHARACTERS // 2), limit=session_limit
         )
         self.udp = UdpPorts(reactor, interface, multicast=multicast is not None)
-        self.answerer = RequestAnswerer(reactor, presentations, self.sessions, self.udp, multicast)
+        self.answerer = RequestAnswerer(
+            reactor, presentations, self.sessions, self.udp, multicast, srtp
+        )
         #: Connections are closed at once until then, in seconds of the reactor.
         self.refusing_until = 0.0
         self._intercept = intercept

@@ -307,7 +307,7 @@ class SrtpSender:
         self._policy = key.policy
         self._rtp = _SessionKeys(key.master, 0)
         self._rtcp = _SessionKeys(key.master, _RTCP_LABELS)
-        self._newest = -1
+        self._last = -1  # index of the last RTP packet
         self._rtcp_index = 0
 
     @property
@@ -318,11 +318,10 @@ class SrtpSender:
     def protect(self, packet: bytes) -> bytes:
         """Protect an RTP packet; packets may come a little out of order (§3.3)."""
         number = int.from_bytes(packet[2:4], "big")
-        if self._newest < 0:
-            index = number
-        else:
-            index = self._newest + sequence_difference(number, self._newest & 0xFFFF)
-        self._newest = max(self._newest, index)
+        index = number
+        if self._last >= 0:
+            index = self._last + sequence_difference(number, self._last & 0xFFFF)
+        self._last = index
         start = header_size(packet)
         payload = packet[start:]
         if self._policy.rtp_encrypted:

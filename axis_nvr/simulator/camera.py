@@ -34,6 +34,8 @@ from axis_nvr.session.server.challenger import Challenger
 from axis_nvr.session.server.dialogue import open_guard
 from axis_nvr.session.server.guard import DigestGuard, single_user
 from axis_nvr.session.server.sessions import RequestRefused
+from axis_nvr.session.server.srtp import KeySource, SrtpGate
+from axis_nvr.session.srtp_keys import KeyMaker
 from axis_nvr.simulator.control import ControlSurface
 from axis_nvr.simulator.events import EventBoard
 from axis_nvr.simulator.faults import ActiveFault, FaultBoard
@@ -64,6 +66,7 @@ class CameraSettings:
         (``Network.RTSP.AuthenticateOverHTTP``).
     :param interface: the IP address that UDP ports are bound to, empty for all.
     :param multicast: where streams go for clients that ask for multicast, None: 461.
+    :param srtp: protects media, and who brings no proper key gets 463; None: plain RTP.
     :param seed: makes faults repeatable.
     """
 
@@ -76,6 +79,7 @@ class CameraSettings:
     authenticate_over_http: bool = False
     interface: str = ""
     multicast: MulticastGroup | None = None
+    srtp: KeySource | None = None
     seed: int | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -112,8 +116,16 @@ class VirtualCamera(Service):
         self._ports: list[tuple[str, IListeningPort]] = []
         self._pending: list[Deferred[Any]] = []
         random = Random(settings.seed) if settings.seed is not None else secrets.SystemRandom()
+        source = settings.srtp
+        self._srtp = None if source is None else SrtpGate(source, KeyMaker(0, self.utc_us))
         camera = Camera(
-            Pacer(reactor), self.faults, self.events, self.utc_us, random, settings.serial
+            Pacer(reactor),
+            self.faults,
+            self.events,
+            self.utc_us,
+            random,
+            settings.serial,
+            self._srtp,
         )
         self.presentations = CameraPresentations(camera, audio_by_default=settings.audio_by_default)
         self.server = self._make_server(reactor)
@@ -140,6 +152,7 @@ class VirtualCamera(Service):
             session_limit=settings.session_limit,
             interface=settings.interface,
             multicast=settings.multicast,
+            srtp=self._srtp,
         )
 
     # The service.

@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from axis_nvr.errors import ConfigError
 from axis_nvr.protocols.rtp_delivery import MulticastGroup
 from axis_nvr.session.digest import Credentials
+from axis_nvr.session.server.srtp import KeySource
 from axis_nvr.simulator.camera import (
     DEFAULT_RTSP_ENDPOINT,
     DEFAULT_SERIAL,
@@ -40,6 +41,7 @@ class Options(usage.Options):
         ["audio", None, "off", "on: sound where the URL does not say."],
         ["interface", None, "", "IP address that UDP ports are bound to; none: all."],
         ["multicast", None, "", "Group and even port for multicast, such as 239.192.0.1:50100."],
+        ["srtp", None, "off", "Protect media: offered (our key) or demanded (the client's)."],
         ["seed", None, None, "Number that makes faults repeatable.", int],
     ]
     optFlags = [  # noqa: RUF012
@@ -89,8 +91,23 @@ class Options(usage.Options):
             authenticate_over_http=bool(self["authenticate-over-http"]),
             interface=self["interface"],
             multicast=_multicast(self["multicast"], self["interface"]),
+            srtp=_key_source(self["srtp"]),
             seed=self["seed"],
         )
+
+
+def _key_source(text: str) -> KeySource | None:
+    """Read whose key media is protected by.
+
+    :raises ConfigError: there is no such choice.
+    """
+    if text == "off":
+        return None
+    try:
+        return KeySource(text)
+    except ValueError:
+        choices = ", ".join(KeySource)
+        raise ConfigError(f"--srtp: off, {choices}, not {text!r}") from None
 
 
 def _multicast(text: str, interface: str) -> MulticastGroup | None:

@@ -37,7 +37,10 @@ class CameraPresentation:
     def describe(self, url: PresentationUrl, address: str) -> bytes:
         """Return the SDP."""
         number = self._camera.random.getrandbits(62)
-        return describe([t.offered for t in self.tracks], url, number=number, address=address)
+        offered = [track.offered for track in self.tracks]
+        if self._camera.srtp is not None:
+            offered = [self._camera.srtp.describe(track) for track in offered]
+        return describe(offered, url, number=number, address=address)
 
     def set_up(self, track: int, delivery: IDelivery) -> int:
         """Send a track to `delivery` from PLAY on.

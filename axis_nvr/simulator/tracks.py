@@ -23,6 +23,7 @@ from axis_nvr.session.server.description import (
     metadata_track,
     pcmu_track,
 )
+from axis_nvr.session.server.srtp import SrtpGate
 from axis_nvr.simulator import bitstream, events
 from axis_nvr.simulator.bitstream import VideoBitstream, video_bitstream
 from axis_nvr.simulator.events import EventBoard, EventState
@@ -45,6 +46,7 @@ class Camera:
 
     :param utc_us: the camera's wall clock, microseconds since 1970.
     :param random: for what RFC 3550 wants random.
+    :param srtp: has the keys, if media is protected.
     """
 
     pacer: Pacer
@@ -53,6 +55,7 @@ class Camera:
     utc_us: Callable[[], int]
     random: Random
     cname: str
+    srtp: SrtpGate | None = None
 
 
 class Track:

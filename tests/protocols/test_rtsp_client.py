@@ -15,9 +15,12 @@ from axis_nvr.protocols.address import CameraAddress, StreamProtocol
 from axis_nvr.protocols.camera import first_of_each, redirected
 from axis_nvr.protocols.failures import MediaMissing, NoAnswer
 from axis_nvr.protocols.rtsp_client import CameraSession
+from axis_nvr.services.liveness import SILENCE_SECONDS
 from axis_nvr.session.dialogue import Dialogue
 from axis_nvr.session.dialogue_events import Redirected
 from axis_nvr.session.media import HOLD_SECONDS
+from axis_nvr.session.srtp import SrtpKey, SrtpReceiver, SrtpSender, keys_of
+from axis_nvr.session.srtp_keys import KeyMaker
 from axis_nvr.session.tracks import TrackDescription
 from axis_nvr.session.transports import (
     Delivery,
@@ -25,6 +28,8 @@ from axis_nvr.session.transports import (
     TransportChoice,
     UnicastTransport,
 )
+from axis_nvr.wire.key_mgmt import parse_key_mgmt
+from axis_nvr.wire.mikey import MasterKey
 from axis_nvr.wire.rtcp import ReceiverReport, build_bye, parse_compound
 from axis_nvr.wire.rtp import build_packet
 from axis_nvr.wire.rtsp import Headers, MessageParser, Request, Response, encode
@@ -249,6 +254,73 @@ class LifeTests(SessionCase):
         self.session.channel_lost(Failure(ConnectionDone()))
         self.assertEqual(len(self.losses), 1)
         self.assert_silent()
+
+
+class ProtectedTests(SessionCase):
+    """A camera that protects its media, by the key that we bring."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        keys = KeyMaker(SSRC, lambda: 0)
+        self.dialogue = Dialogue(URL, None, self.transport, lambda track: True, keys=keys)
+
+    def play_protected(self, key: SrtpKey | None = None) -> None:
+        """Have it play, under our key or another one."""
+        self.play(SDP.replace(b"AVP", b"SAVP"), "RTP/SAVP/TCP;unicast;interleaved=0-1")
+        setup = next(it for it in self.channel.requests if it.method == "SETUP")
+        (own,) = keys_of(parse_key_mgmt(setup.headers.get("KeyMgmt")))
+        self.own, self.sender = own, SrtpSender(key or own)
+
+    def packet(self, number: int) -> bytes:
+        return self.sender.protect(super().packet(number))
+
+    def test_playing(self) -> None:
+        """Media is delivered, and reports go out under our key."""
+        self.play_protected()
+        for number in range(10):
+            self.send_media(number)
+            self.clock.advance(1)
+        self.assertEqual(self.session.statistics()[0].packets, 10)
+        self.assertEqual([bytes(unit.data) for unit in self.units], [bytes(160)] * 10)
+        size = int.from_bytes(self.channel.raw[2:4], "big")
+        report = SrtpReceiver([self.own]).unprotect_rtcp(self.channel.raw[4 : 4 + size])
+        assert report is not None
+        self.assertIsInstance(parse_compound(report)[0], ReceiverReport)
+        self.assertEqual(self.session.warnings, ())
+
+    def test_forged(self) -> None:
+        """What is not authentic among what is, is dropped, and told as a warning."""
+        self.play_protected()
+        for number in range(20):
+            self.send_media(number)
+            self.session.received(b"$\0\0\x20" + bytes((0x80, 0)) + bytes(30))
+            self.clock.advance(1)
+        self.assertEqual(self.losses, [])
+        words = "20 packets were not authentic and were dropped"
+        self.assertEqual(self.session.warnings, (words,))
+
+    def test_wrong_key(self) -> None:
+        """A stream of which nothing is authentic is told as such, and does not look silent."""
+        self.play_protected(SrtpKey(MasterKey(bytes(16), bytes(14))))
+        for number in range(10):
+            self.send_media(number)
+            self.clock.advance(1)
+        (loss,) = self.losses
+        self.assertIsInstance(loss.value, MediaMissing)
+        self.assertIn("media cannot be authenticated", str(loss.value))
+        self.assertIn("packets of audio", str(loss.value))
+        self.assertEqual(self.units, [])
+        self.assertEqual(self.channel.requests[-1].method, "TEARDOWN")
+
+    def test_wrong_key_is_told_before_silence(self) -> None:
+        """It is told before the stream would be dropped as a silent one."""
+        self.play_protected(SrtpKey(MasterKey(bytes(16), bytes(14))))
+        number = 0
+        while not self.losses and number < 100:
+            self.send_media(number)
+            self.clock.advance(0.5)
+            number += 1
+        self.assertLess(0.5 * number, SILENCE_SECONDS)
 
 
 class FailureTests(SessionCase):

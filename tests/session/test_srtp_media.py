@@ -107,6 +107,14 @@ class ReceptionTests(SynchronousTestCase):
             {0: statistics[0].refused - 100},  # reports aside
         )
 
+    def test_two_wrong_packets(self) -> None:
+        """Two packets are too few to say that nothing is authentic."""
+        media = Session().media
+        assert isinstance(media, ProtectedMediaReceiver)
+        for count, expected in ((1, {}), (2, {}), (3, {0: 3})):
+            media.receive_rtp(0, bytes(50), 100.0, 0)
+            self.assertEqual(media.unauthentic_tracks(1000.0), expected, count)
+
     def test_some_wrong_packets(self) -> None:
         """Forged packets among good ones are counted and cost nothing else."""
         session = Session()

@@ -104,6 +104,8 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(len(message.rand), 16)
         data = b64decode(GSTREAMER).replace(b"\x03\x01\x0a\x07", b"\x03\x01\x04\x07")
         self.assertEqual(parse_mikey(data).policy.tag_bytes, 4)
+        # where the length of the tag stands too, that counts
+        self.assertEqual(parse_mikey(with_parameter(3, 4)).policy.tag_bytes, 10)
 
     @settings(max_examples=100, deadline=None)
     @given(messages)

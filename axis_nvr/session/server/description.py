@@ -51,6 +51,7 @@ class OfferedTrack:
     :param fmtp: format parameters, empty for none.
     :param bandwidth_kbit: kbit/s, 0 for no line.
     :param attributes: lines behind the control URL.
+    :param protocol: how it is carried, such as ``RTP/SAVP`` where it is protected.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class OfferedTrack:
     fmtp: str = ""
     bandwidth_kbit: int = 0
     attributes: tuple[Attribute, ...] = ()
+    protocol: str = "RTP/AVP"
 
     @property
     def clock_rate(self) -> int:
@@ -161,6 +163,7 @@ def _media(track: OfferedTrack, control: str) -> MediaDescription:
     ]
     return MediaDescription(
         kind=track.kind,
+        protocol=track.protocol,
         payload_types=(number,),
         attributes=tuple(attributes),
         connection="0.0.0.0",  # noqa: S104 (as devices write it; nothing binds to it)
