@@ -62,7 +62,7 @@ WAVE_FORMAT = Struct(
     "bits_per_sample" / Int16ul,
     "extra_size" / Int16ul,
 )
-_WAVE_TAGS = {Codec.PCMU: 7, Codec.PCMA: 6, Codec.G726: 0x45}
+WAVE_TAGS = {Codec.PCMU: 7, Codec.PCMA: 6, Codec.G726: 0x45}
 
 #: What a decoder of Opus drops after a seek, in nanoseconds (RFC 7845 §4.6).
 OPUS_SEEK_PRE_ROLL_NS = 80_000_000
@@ -96,7 +96,7 @@ def audio_track(number: int, audio: AudioFormat) -> Track:
         number=number,
         kind=AUDIO_TRACK,
         codec_id=CODEC_IDS[audio.codec],
-        codec_private=_wave_format(audio) if audio.codec in _WAVE_TAGS else private,
+        codec_private=_wave_format(audio) if audio.codec in WAVE_TAGS else private,
         name="Audio",
         sample_rate=48000 if is_opus else audio.sample_rate,
         channels=audio.channels,
@@ -111,7 +111,7 @@ def _wave_format(audio: AudioFormat) -> bytes:
     return bytes(
         WAVE_FORMAT.build(
             {
-                "format_tag": _WAVE_TAGS[audio.codec],
+                "format_tag": WAVE_TAGS[audio.codec],
                 "channels": audio.channels,
                 "sample_rate": audio.sample_rate,
                 "bytes_per_second": audio.sample_rate * audio.channels * bits // 8,

@@ -4,6 +4,7 @@ Nothing here does I/O: whoever has the file hands over whole elements. What is u
 over; what is wrong raises `WireError` with the byte it is wrong at.
 """
 
+import struct
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -166,11 +167,39 @@ def _parse_track(entry: Master) -> Track:
     )
 
 
+_CUE_POINT = struct.Struct(">4sQ4sB2sQ")
+#: What stands before time, track and position in a cue point of ours (`build_cues`).
+_OUR_CUE_POINT = (
+    bytes((Id.CUE_POINT, 0x80 | 25, Id.CUE_TIME, 0x88)),
+    bytes((Id.CUE_TRACK_POSITIONS, 0x80 | 13, Id.CUE_TRACK, 0x81)),
+    bytes((Id.CUE_CLUSTER_POSITION, 0x88)),
+)
+
+
 def parse_cues(data: bytes | memoryview) -> list[CuePoint]:
     """Read Cues; where a point names several tracks, the first counts.
 
     :raises WireError: broken.
     """
+    points = _parse_our_cues(memoryview(data))
+    return _parse_any_cues(data) if points is None else points
+
+
+def _parse_our_cues(data: memoryview) -> list[CuePoint] | None:
+    """Read cue points as `build_cues` writes them: 1 µs each, not 80; None if any is not so."""
+    if check_crc(data) is not None:
+        data = data[CRC_32_BYTES:]
+    if len(data) % _CUE_POINT.size:
+        return None
+    points = []
+    for point, time_ms, places, track, place, position in _CUE_POINT.iter_unpack(data):
+        if (point, places, place) != _OUR_CUE_POINT:
+            return None
+        points.append(CuePoint(time_ms, track, position))
+    return points
+
+
+def _parse_any_cues(data: bytes | memoryview) -> list[CuePoint]:
     points = []
     for point in parse_master(data).get_all(Id.CUE_POINT):
         place = point.master(Id.CUE_TRACK_POSITIONS)
@@ -226,6 +255,43 @@ def parse_cluster(data: bytes | memoryview) -> Cluster:
     Source: RFC 9559 §5.1.3, §10.
     """
     view = memoryview(data)
+    return _parse_our_cluster(view) or _parse_any_cluster(view)
+
+
+_CLUSTER_FRONT = struct.Struct(">2s4s2sQ")
+_BLOCK_FRONT = struct.Struct(">BIBhB")
+
+
+def _parse_our_cluster(view: memoryview) -> Cluster | None:
+    """Read a cluster as `build_cluster` writes it, in a third of the time; None if it is not so."""
+    offset, end = _CLUSTER_FRONT.size, len(view)
+    if end < offset:
+        return None
+    check, _, timestamp, timestamp_ms = _CLUSTER_FRONT.unpack_from(view)
+    if check != b"\xbf\x84" or timestamp != b"\xe7\x88":
+        return None
+    frames: list[Frame] = []
+    append, unpack, header_bytes = frames.append, _BLOCK_FRONT.unpack_from, _BLOCK_FRONT.size
+    while offset < end:
+        if end - offset < header_bytes:
+            return None
+        block, size, track, relative_ms, flags = unpack(view, offset)
+        stop = offset + 5 + (size & 0x0FFFFFFF)
+        offset += header_bytes
+        if (
+            block != 0xA3
+            or size >> 28 != 1
+            or track < 0x81
+            or flags & 6
+            or not offset <= stop <= end
+        ):
+            return None
+        append(Frame(track & 0x7F, timestamp_ms + relative_ms, flags > 0x7F, view[offset:stop]))
+        offset = stop
+    return Cluster(timestamp_ms, frames, check_crc(view)) if len(frames) <= MAX_FRAMES else None
+
+
+def _parse_any_cluster(view: memoryview) -> Cluster:
     timestamp_ms: int | None = None
     frames: list[Frame] = []
     for child in iterate_elements(view):

@@ -214,10 +214,11 @@ def _begun_before(index: Index, search: Search, limit: int, after: Place | None)
     if search.start_us is None or plan.is_short:
         return []
     start = utc_text(search.start_us)
+    latest = start if search.stop_us is None else utc_text(search.stop_us)
     places = [
         place
         for place in running_at(index, search.start_us, plan.conditions, plan.values)
-        if place.start < start and _is_after(search, place, after)
+        if place.start < start and place.start <= latest and _is_after(search, place, after)
     ]
     places.sort(reverse=search.newest_first)
     return places[:limit]
