@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -35,10 +36,12 @@ from axis_nvr.media.budget import ByteBudget
 from axis_nvr.media.buffer import GopBuffer, IGopConsumer
 from axis_nvr.media.units import AccessUnit
 from axis_nvr.protocols.camera import CameraOpener
+from axis_nvr.protocols.program import run_program
 from axis_nvr.protocols.tick import TickReader
 from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.certificate import own_certificate
 from axis_nvr.services.disk_chores import chores_for
+from axis_nvr.services.disk_encryption import DiskEncryption
 from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.memory import TRIM_SECONDS, find_trim
 from axis_nvr.services.plans import check_camera, plan_stream
@@ -223,7 +226,8 @@ def _keep(reactor: Any, disk: DiskConfig, serial: str, release: str) -> DiskKeep
             chores=chores_for(disk),
         )
 
-    return DiskKeeper(make, reactor)
+    encryption = DiskEncryption(disk, partial(run_program, reactor))
+    return DiskKeeper(make, reactor, admit=lambda: Deferred.fromCoroutine(encryption.admit()))
 
 
 def _listeners(
