@@ -15,7 +15,7 @@ nothing else.
 """
 
 import errno
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,15 +91,18 @@ class Sweeper:
         folders |= {name: self.remove_leftovers(name) for name in names}
         self._make_durable(folders)
         gone = [block for block in blocks if block.block_id not in self.stuck]
-        with self.index.transaction():
-            for block in gone:
-                self.index.execute("DELETE FROM remove_blocks WHERE id = ?", block.row_id)
-            for name in names:
-                if name not in self.stuck:
-                    self.index.execute("DELETE FROM remove_recordings WHERE filename = ?", name)
+        if gone or names:
+            self._forget(gone, [name for name in names if name not in self.stuck])
         errors = list(self.stuck.values())
         has_more = not is_last or bool(gone) or len(names) == limit
         return Swept(len(gone), has_more, errors[-1] if len(errors) > before else None)
+
+    def _forget(self, blocks: Iterable[_Block], recording_ids: Iterable[str]) -> None:
+        with self.index.transaction():
+            for block in blocks:
+                self.index.execute("DELETE FROM remove_blocks WHERE id = ?", block.row_id)
+            for name in recording_ids:
+                self.index.execute("DELETE FROM remove_recordings WHERE filename = ?", name)
 
     def _check_present(self) -> None:
         """Make sure that files that are not found are gone, and not only their disk."""
