@@ -54,6 +54,7 @@ class DiskKeeper:
         self._admit = admit
         self._disk = make_disk()
         self._disk.observer = self
+        self._is_known = False
         self._is_ready = False
         self._is_wanted = False
         self._error = ""
@@ -167,12 +168,13 @@ class DiskKeeper:
     def _open_disk(self, _: object) -> "Deferred[None]":
         if not self._is_wanted:  # stopped while it was asked
             return fail(StorageError(StorageErrorKind.CLOSED, self._disk.folder, "not wanted"))
-        return self._disk.start()
+        return self._disk.start(is_known=self._is_known)
 
     def _started(self, _: object) -> None:
         if not self._is_wanted:
             return
-        self._is_ready, self._error = True, ""
+        self._is_known = self._is_ready = True
+        self._error = ""
         waiting, self._waiting = self._waiting, []
         for opened, details in waiting:
             self._disk.open_recording(details).chainDeferred(opened)

@@ -132,15 +132,18 @@ class Disk:
 
     # The reactor's thread.
 
-    def start(self) -> "Deferred[None]":
+    def start(self, *, is_known: bool = False) -> "Deferred[None]":
         """Open the disk and start its thread.
 
+        :param is_known: the folder was a disk before: an empty one is only where it was mounted,
+            and recording there would fill the wrong disk.
         :returns: fires when recordings can be opened. Cancelling it stops nothing: call `stop`.
             A disk is started once; after `stop`, make another.
         :raises StorageError: as a failure: the disk cannot be used; `state` says how.
         """
         if not self._is_started:
             self._is_started = True
+            self._writer.is_known = is_known
             self._start_thread(self._run, f"disk {self.disk_id}")
         return self._started.wait()
 

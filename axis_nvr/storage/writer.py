@@ -20,7 +20,7 @@ from axis_nvr.storage.disk_lock import DiskLock
 from axis_nvr.storage.files import IFiles, Space, storage_errors
 from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import Index
-from axis_nvr.storage.layout import INDEX_NAME
+from axis_nvr.storage.layout import INDEX_NAME, LOCK_NAME
 from axis_nvr.storage.place import Place
 from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
 from axis_nvr.storage.settle import settle
@@ -124,6 +124,7 @@ class DiskWriter:
     :ivar trouble: what is wrong with the disk as a whole, though its files may still take bytes.
     :ivar last_serial: the serial number of the recorder that used the disk before; empty: nobody
         did, or it is not known.
+    :ivar is_known: the folder was a disk before: an empty one is no disk, but where it was mounted.
     """
 
     def __init__(
@@ -144,6 +145,7 @@ class DiskWriter:
         self.space = Space(0, 0)
         self.trouble: StorageError | None = None
         self.last_serial = ""
+        self.is_known = False
         self.monotonic = monotonic
         self._files = files
         self._folder = folder
@@ -172,6 +174,9 @@ class DiskWriter:
         :raises StorageError: another process has the disk, or it cannot be used.
         """
         files, folder = self._files, self._folder
+        if self.is_known and not files.exists(folder / LOCK_NAME):
+            message = "nothing of the disk is there: is it mounted?"
+            raise StorageError(StorageErrorKind.ABSENT, folder, message)
         with storage_errors(folder, "make the disk's folder"):
             _make_folders(files, folder)
         self._lock = DiskLock.take(files, folder, self._names["serial"], int(self._now() * 1e6))

@@ -26,6 +26,7 @@ class FakeDisk:
 
     def __init__(self) -> None:
         self.starting: Deferred[None] = Deferred()
+        self.is_known = False
         self.opened: list[RecordingDetails] = []
         self.stopped = False
         self.state = DiskState.STOPPED
@@ -45,7 +46,8 @@ class FakeDisk:
         assert self.observer is not None
         self.observer.broken()
 
-    def start(self) -> Deferred[None]:
+    def start(self, *, is_known: bool = False) -> Deferred[None]:
+        self.is_known = is_known
         return self.starting
 
     def stop(self) -> Deferred[None]:
@@ -204,6 +206,7 @@ class KeeperTests(SynchronousTestCase):
             waits.append(waited)
             self.disks[-1].starting.callback(None)
         self.assertEqual(waits, [1, 2, 4, 8])
+        self.assertEqual([disk.is_known for disk in self.disks], [False, True, True, True, True])
         opened = self.keeper.open_recording(DETAILS)
         self.assertEqual(self.successResultOf(opened), "recording 1")
         self.assertEqual(self.observer.heard, ["HDD_DISK absent: the disk is gone"])

@@ -58,7 +58,7 @@ class FakeDisk:
         self.recordings: list[FakeRecording] = []
         self.stopping: Deferred[None] = succeed(None)
 
-    def start(self) -> Deferred[None]:
+    def start(self, *, is_known: bool = False) -> Deferred[None]:
         return succeed(None)
 
     def stop(self) -> Deferred[None]:

@@ -5,9 +5,11 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from axis_nvr.errors import StorageError, StorageErrorKind
@@ -507,6 +509,62 @@ class ThreadTests(TestCase):
                 self.assertIsNotNone(block.segment_end)
             with self.assertRaises(StorageError):
                 await disk.open_recording(DETAILS)
+
+        return Deferred.fromCoroutine(run())
+
+    @proves(
+        8,
+        fault="a disk that hangs, then works again",
+        moment="while recording",
+        outcome="bounded memory, whole groups dropped and noted, no restart needed",
+    )
+    def test_a_disk_that_hangs(self) -> Deferred[None]:
+        """While a sync hangs groups wait up to the bound; then all goes on by itself."""
+
+        class Hanging(FailingFiles):
+            def __init__(self) -> None:
+                super().__init__()
+                self.may_go_on, self.hangs = Event(), Event()
+                self.may_go_on.set()
+
+            def sync(self, fd: int) -> None:
+                if not self.may_go_on.is_set():
+                    self.hangs.set()
+                    self.may_go_on.wait(60)
+                super().sync(fd)
+
+        async def run() -> None:
+            files = Hanging()
+            disk = self.make(files)
+            await disk.start()
+            recording = await disk.open_recording(DETAILS)
+            await recording.write(video_gop(START_US))
+            files.may_go_on.clear()
+            taken = [recording.write(video_gop(START_US + 2 * SECOND))]
+            await deferToThread(files.hangs.wait, 60)
+            taken += [
+                recording.write(video_gop(START_US + at * 2 * SECOND))
+                for at in range(2, MAX_RECORDING_GOPS + 1)
+            ]
+            self.assertGreater(disk.status().busy_seconds, 0)
+            for at in (1, 2):  # the queue is full
+                late = video_gop(START_US + (MAX_RECORDING_GOPS + at) * 2 * SECOND)
+                with self.assertRaises(StorageError) as raised:
+                    await recording.write(late)
+                self.assertEqual(raised.exception.kind, StorageErrorKind.SLOW)
+            self.assertEqual(disk.state, DiskState.SLOW)
+            self.assertEqual(disk.status().queued_gops, MAX_RECORDING_GOPS)
+            files.may_go_on.set()
+            for written in taken:
+                await written
+            again = START_US + (MAX_RECORDING_GOPS + 3) * 2 * SECOND
+            await recording.write(video_gop(again))
+            await recording.close()
+            await disk.stop()
+            index = Index.open_read_only(Files(), disk.folder / "index.db")
+            gaps = list(index.gaps(recording.recording_id))
+            index.close()
+            self.assertEqual(gaps, [Gap(again - 4 * SECOND, again, GapReason.SLOW_DISK)])
 
         return Deferred.fromCoroutine(run())
 
