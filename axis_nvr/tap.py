@@ -43,6 +43,7 @@ from axis_nvr.services.certificate import own_certificate
 from axis_nvr.services.disk_chores import chores_for
 from axis_nvr.services.disk_encryption import DiskEncryption
 from axis_nvr.services.disk_keeper import DiskKeeper
+from axis_nvr.services.disruption import DisruptionLog
 from axis_nvr.services.memory import TRIM_SECONDS, find_trim
 from axis_nvr.services.plans import check_camera, plan_stream
 from axis_nvr.services.recorder import Recorder
@@ -227,7 +228,12 @@ def _keep(reactor: Any, disk: DiskConfig, serial: str, release: str) -> DiskKeep
         )
 
     encryption = DiskEncryption(disk, partial(run_program, reactor))
-    return DiskKeeper(make, reactor, admit=lambda: Deferred.fromCoroutine(encryption.admit()))
+    return DiskKeeper(
+        make,
+        reactor,
+        observers=[DisruptionLog()],
+        admit=lambda: Deferred.fromCoroutine(encryption.admit()),
+    )
 
 
 def _listeners(

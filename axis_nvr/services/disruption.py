@@ -43,7 +43,7 @@ class DisruptionLog:
     def disruption_began(self, disruption: Disruption) -> None:
         """See `IDisruptionObserver`."""
         self.log.critical(
-            "{disk}: recordings are being lost, the disk is {state}: {error}",
+            "{disk}: nothing can be recorded, the disk is {state}: {error}",
             disk=disruption.disk_id,
             state=disruption.state.value,
             error=disruption.words,

@@ -17,6 +17,7 @@ from axis_nvr.services.status import (
     StreamReport,
 )
 from axis_nvr.services.stream_status import StreamState, TrackStatus
+from axis_nvr.storage.housekeeping import ChoreReport
 from axis_nvr.words import count_words, duration_words, size_words
 
 #: How often a browser asks again, in seconds.
@@ -91,7 +92,7 @@ def status_page(report: RecorderReport) -> str:
         f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">'
         f"<title>axis_nvr{' (!)' if problems else ''}</title><style>{STYLE}</style></head><body>"
         f"<main>{_header(report)}{_verdict(report, problems)}"
-        f"{_cameras(report)}{_recordings(report.recordings)}{_disks(report.disks)}{_memory(report)}"
+        f"{_cameras(report)}{_recordings(report.recordings)}{_disks(report)}{_memory(report)}"
         "</main></body></html>\n"
     )
 
@@ -105,7 +106,7 @@ def find_problems(report: RecorderReport) -> Iterable[str]:
         yield from (f"Camera {stream.device}: {warning}" for warning in stream.warnings)
     for recording in report.recordings:
         if recording.job.is_dropping:
-            yield f"Recording {recording.job.name}: pictures are being lost, the disk is too slow"
+            yield f"Recording {recording.job.name}: pictures are being lost, the disk takes none"
         elif recording.job.state == "waiting":
             yield f"Recording {recording.job.name}: {recording.job.last_error}"
     for disk in report.disks:
@@ -113,6 +114,9 @@ def find_problems(report: RecorderReport) -> Iterable[str]:
             yield f"Disk {disk.disk}: {disk.error}"
         elif disk.total_bytes and disk.free_bytes < LITTLE_SPACE * disk.total_bytes:
             yield f"Disk {disk.disk}: {size_words(disk.free_bytes)} left"
+        for chore in disk.chores:
+            if chore.error:
+                yield f"Disk {disk.disk}, {chore.name}: {chore.error}"
 
 
 def _header(report: RecorderReport) -> str:
@@ -222,24 +226,47 @@ def _recording_row(report: RecordingReport) -> str:
     )
 
 
-def _disks(disks: Iterable[DiskReport]) -> str:
+def _disks(report: RecorderReport) -> str:
     heads = ["Disk", "State", "Folder", "Space", "#Waiting writes"]
-    return _table("Disks", heads, map(_disk_row, disks), "No disk is configured.")
+    rows = [
+        row
+        for disk in report.disks
+        for row in (_disk_row(disk, report.serial), *map(_chore_row, disk.chores))
+    ]
+    return _table("Disks", heads, rows, "No disk is configured.")
 
 
-def _disk_row(disk: DiskReport) -> str:
+def _disk_row(disk: DiskReport, serial: str) -> str:
     space = "unknown"
     if disk.total_bytes:
-        used = 100 * (1 - disk.free_bytes / disk.total_bytes)
-        space = f"{size_words(disk.free_bytes)} of {size_words(disk.total_bytes)} free" + (
-            f'<span class="bar"><i style="width:{used:.0f}%"></i></span>'
-        )
+        used = 1 - disk.free_bytes / disk.total_bytes
+        space = f"{size_words(disk.free_bytes)} of {size_words(disk.total_bytes)} free{_bar(used)}"
+    before = disk.last_serial
+    owner = f"used by the recorder {before} before" if before not in ("", serial) else ""
     return (
-        f"<tr><td><b>{escape(disk.disk)}</b></td>"
+        f"<tr><td><b>{escape(disk.disk)}</b>{_dim(owner)}</td>"
         f"<td>{_state(disk.state, 'bad' if disk.error else '')}{_dim(disk.error)}</td>"
         f'<td><code>{escape(disk.folder)}</code></td><td>{space}</td><td class="n">{disk.queued}'
         "</td></tr>"
     )
+
+
+def _chore_row(chore: ChoreReport) -> str:
+    """Tell of a chore that has something to tell, how far it is if one can know."""
+    progress = chore.progress
+    if progress is None and not chore.error:
+        return ""
+    words, amount = (progress.words, progress) if progress else ("", None)
+    bar = _bar(amount.done / amount.total) if amount and 0 <= amount.done < amount.total else ""
+    counted = f"{amount.done:,} of {amount.total:,}" if amount and amount.total else ""
+    return (
+        f'<tr><td>{_dim(chore.name)}</td><td colspan="2">{escape(words)}{_dim(chore.error)}</td>'
+        f'<td>{bar}</td><td class="n">{counted}</td></tr>'
+    )
+
+
+def _bar(part: float) -> str:
+    return f'<span class="bar"><i style="width:{100 * part:.0f}%"></i></span>'
 
 
 def _memory(report: RecorderReport) -> str:

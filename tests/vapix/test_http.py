@@ -1,6 +1,7 @@
 """The HTTP server: alive, readable by people and by programs, safe to look at."""
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -8,6 +9,7 @@ from treq.testing import StubTreq
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.services.status import RecorderReport
+from axis_nvr.storage.housekeeping import ChoreReport, Progress
 from axis_nvr.vapix.http import HttpApi
 from axis_nvr.vapix.status_page import find_problems, status_page
 from tests.vapix.reports import ILL, NOTHING, STARTING, WELL
@@ -120,6 +122,30 @@ class PageTests(SynchronousTestCase):
         for words in ("401 Unauthorized", "videozgopmode", "no space left", "40.0 GB left"):
             self.assertTrue(any(words in problem for problem in problems), words)
         self.assertIn("6 things need attention", Text(status_page(ILL)).text)
+
+    def test_what_goes_on_at_a_disk(self) -> None:
+        """Each chore with something to tell has a line, with a bar while its end is in sight."""
+        chores = (
+            ChoreReport("repair", Progress("repairs blocks", 250, 1000)),
+            ChoreReport("scrub", Progress("looked over all blocks", 40, 40)),
+            ChoreReport("retention", None, "no space <left>"),
+            ChoreReport("rebuild"),
+        )
+        disk = replace(WELL.disks[0], chores=chores, last_serial="ACCC8EFFFFFF")
+        page = status_page(replace(WELL, disks=(disk,)))
+        text = Text(page).text
+        for words in (
+            "repair repairs blocks 250 of 1,000", "scrub looked over all blocks 40 of 40",
+            "retention no space <left>", "used by the recorder ACCC8EFFFFFF before",
+        ):  # fmt: skip
+            self.assertIn(words, text)
+        self.assertNotIn("rebuild", text)
+        self.assertIn('style="width:25%"', page)
+        self.assertNotIn('style="width:100%"', page)
+        problems = list(find_problems(replace(WELL, disks=(disk,))))
+        self.assertEqual(problems, ["Disk HDD_DISK, retention: no space <left>"])
+        own = replace(disk, last_serial=WELL.serial)
+        self.assertNotIn("before", Text(status_page(replace(WELL, disks=(own,)))).text)
 
     def test_a_recorder_with_nothing_to_do(self) -> None:
         """An empty configuration is shown as such, not as a fault."""
