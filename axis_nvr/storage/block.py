@@ -79,7 +79,7 @@ class BlockWriter:
         self._cues: list[CuePoint] = []
         with storage_errors(path, "create a block"):
             self._fd = files.create(path)
-        self._is_open = True
+        self._is_open = self._is_sound = True
         self._identity: tuple[int, int] | None = None
 
     @property
@@ -109,6 +109,9 @@ class BlockWriter:
             self._cues.append(CuePoint(time_ms, track, position - self._front.segment_start))
 
     def _write(self, pieces: Sequence[bytes | bytearray]) -> None:
+        if not self._is_sound:
+            message = "what was written in part could not be cut off"
+            raise StorageError(StorageErrorKind.FAILED, self.path, message)
         try:
             with storage_errors(self.path, "write"):
                 self.written_bytes += write_pieces(self._files, self._fd, pieces)
@@ -118,8 +121,17 @@ class BlockWriter:
 
     def _cut(self, size_bytes: int) -> None:
         """Cut the file back; if the disk refuses even this, repair will do it later."""
-        with suppress(OSError):
+        try:
             self._files.truncate(self._fd, size_bytes)
+        except OSError:
+            self._is_sound = False
+        self.written_bytes = size_bytes
+
+    def take_back(self, size_bytes: int) -> None:
+        """Take back the clusters behind a place, none of which was synced. Raises nothing."""
+        self._cut(size_bytes)
+        kept = size_bytes - self._front.segment_start
+        self._cues = [cue for cue in self._cues if cue.position < kept]
 
     def start_writing(self) -> None:
         """Have what is written so far go to the disk, ahead of `sync`."""
@@ -167,7 +179,6 @@ class BlockWriter:
                 write_at(self._files, self._fd, self._closed_front(duration_ms, closing).data, 0)
         except StorageError:
             self._cut(end)
-            self.written_bytes = end
             raise
 
     def _closed_front(self, duration_ms: float, closing: Closing) -> Front:

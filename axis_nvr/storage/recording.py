@@ -176,10 +176,12 @@ class RecordingWriter:
         if block not in self._touched:
             self._touched.append(block)
         last_us, stop_us = stop_of(gop, units, block.main_track)
+        before = block.writer.written_bytes
         try:
             for cluster in clusters:
                 block.writer.append(cluster)
-        except StorageError:
+        except StorageError:  # a group is stored whole, or nothing of it
+            block.writer.take_back(before)
             self._finish_block()
             raise
         block.last_us = max(block.last_us, last_us)

@@ -6,7 +6,7 @@ from pathlib import Path
 from axis_nvr.config.disk import DiskConfig
 from axis_nvr.services.disk_chores import chores_for
 from axis_nvr.storage.chore_thread import ChoreMaker
-from tests.storage.faults.medium import ROOT, Do, Kind, Make, Medium, Put, Sync
+from tests.storage.faults.medium import ROOT, Do, Kind, Make, Medium, Operation, Put, Sync
 from tests.storage.faults.story import FOLDER
 
 #: What repairs a disk: all its chores but retention and the scrub.
@@ -21,3 +21,11 @@ def new_disk() -> Medium:
     for operation in (Make(1, Kind.FOLDER), Do(ROOT, Put("media", 1)), Sync(ROOT, works=True)):
         medium.apply(operation)
     return medium
+
+
+def live(log: Sequence[Operation]) -> Medium:
+    """Give a new disk as it is after these operations, the power still on."""
+    medium = new_disk()
+    for operation in log:
+        medium.apply(operation)
+    return medium.current()

@@ -109,6 +109,11 @@ class Story:
             else:
                 raise AssertionError(f"{chore.name} does not end")
 
+    @property
+    def chore_names(self) -> set[str]:
+        """The names of the chores that were done."""
+        return {chore.name for chore in self._chores or ()}
+
     def stop(self) -> None:
         """Close what is open."""
         self.disk.stop()
