@@ -6,7 +6,6 @@ let go of last.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
@@ -14,32 +13,18 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from axis_nvr.config import CameraConfig, RecordingConfig
-from axis_nvr.errors import ConfigError, WireError
+from axis_nvr.errors import ConfigError
 from axis_nvr.media.budget import ByteBudget
-from axis_nvr.media.stream_options import StreamOptions
 from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.disk_keeper import DiskKeeper
-from axis_nvr.services.recording_feed import Allowance
-from axis_nvr.services.recording_job import RecordingJob
+from axis_nvr.services.recordings import Order, Recordings, Run
 from axis_nvr.services.status import IdleCamera, RecorderReport, RecordingReport, StreamReport
-from axis_nvr.services.stream_registry import StreamLease, StreamRegistry, StreamRequest
+from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
 from axis_nvr.services.stream_status import StreamState
-from axis_nvr.storage.recording import RecordingDetails
 
 #: A stop that takes longer goes on without the rest, in seconds: a disk that hangs must not keep
 #: the recorder from ending.
 STOP_SECONDS = 20.0
-
-
-@dataclass(slots=True, eq=False)
-class _Continuous:
-    """A continuous recording that is configured, and its parts while it runs."""
-
-    config: RecordingConfig
-    request: StreamRequest
-    name: str
-    lease: StreamLease[CameraStream] | None = None
-    job: RecordingJob | None = None
 
 
 class Recorder(Service):
@@ -50,6 +35,7 @@ class Recorder(Service):
     :param budget: of all pre-buffers, for the report.
     :param clock: the reactor.
     :param utc: the time of day, in seconds since 1970.
+    :ivar recordings: what is recorded; others may begin recordings too.
     """
 
     log = Logger()
@@ -72,8 +58,8 @@ class Recorder(Service):
         self._utc = utc
         self._version = version
         self._serial = serial
-        self._recordings: list[_Continuous] = []
-        self._allowances = {disk_id: Allowance() for disk_id in disks}
+        self.recordings = Recordings(registry, disks, clock)
+        self._orders: list[Order] = []
         self._started_at = clock.seconds()
 
     def add(self, config: RecordingConfig) -> None:
@@ -81,25 +67,16 @@ class Recorder(Service):
 
         :raises ConfigError: the options name no camera that is known, or cannot be read.
         """
-        place = f"{config.place}: options" if config.place else "options"
+        order = Order(config.disk, config.options)
         try:
-            request = self.registry.request(StreamOptions.parse(config.options))
-        except WireError as error:
-            raise ConfigError(f"{place}: {error}")
+            request = self.recordings.request(order)
         except ConfigError as error:
-            raise ConfigError(f"{place} {error}")
-        if config.disk not in self.disks:
-            raise ConfigError(f"{place}: {config.disk!r} is not among the disks")
-        names = {entry.name for entry in self._recordings}
-        name, number = request.camera.id, 2
-        while name in names:
-            name, number = f"{request.camera.id} ({number})", number + 1
-        entry = _Continuous(config, request, name)
-        self._recordings.append(entry)
+            raise ConfigError(f"{config.place}: {error}" if config.place else str(error)) from None
         for warning in request.options.warnings(pre_buffer=False):
-            self.log.warn("{recording}: {doubt}", recording=name, doubt=str(warning))
+            self.log.warn("{recording}: {doubt}", recording=request.camera.id, doubt=str(warning))
+        self._orders.append(order)
         if self.running:
-            self._begin(entry)
+            self.recordings.begin(order)
 
     def startService(self) -> None:
         """Start disks, streams and recordings; none of them is waited for."""
@@ -107,8 +84,8 @@ class Recorder(Service):
         self._started_at = self._clock.seconds()
         for disk in self.disks.values():
             disk.start()
-        for entry in self._recordings:
-            self._begin(entry)
+        for order in self._orders:
+            self.recordings.begin(order)
 
     def stopService(self) -> "Deferred[None]":
         """End recordings, then streams and disks.
@@ -123,27 +100,9 @@ class Recorder(Service):
         )
 
     async def _stop(self) -> None:
-        jobs = [entry.job for entry in self._recordings if entry.job is not None]
-        await gatherResults([job.stop() for job in jobs], consumeErrors=True)
+        await self.recordings.end_all()
         await self.registry.stop()
         await gatherResults([disk.stop() for disk in self.disks.values()], consumeErrors=True)
-
-    def _begin(self, entry: _Continuous) -> None:
-        disk, request = self.disks[entry.config.disk], entry.request
-        details = RecordingDetails(
-            device=request.camera.id,
-            stream_options=request.options.effective(pre_buffer=request.pre_buffer),
-            source_token=_source_token(request.options),
-        )
-        entry.lease = self.registry.acquire(request)
-        entry.job = RecordingJob(
-            entry.name,
-            entry.lease.stream.buffer,
-            lambda: disk.open_recording(details),
-            self._clock,
-            self._allowances[entry.config.disk],
-        )
-        entry.job.start()
 
     @property
     def report(self) -> RecorderReport:
@@ -161,11 +120,7 @@ class Recorder(Service):
                 for camera in self.registry.cameras.values()
                 if camera.id not in used
             ),
-            recordings=tuple(
-                _recording_report(entry.config, entry.job, entry.lease.stream)
-                for entry in self._recordings
-                if entry.job is not None and entry.lease is not None
-            ),
+            recordings=tuple(map(_recording_report, self.recordings.runs)),
             disks=tuple(disk.report for disk in self.disks.values()),
             buffered_bytes=self._budget.used_bytes,
             buffer_limit_bytes=self._budget.limit_bytes,
@@ -173,20 +128,11 @@ class Recorder(Service):
         )
 
 
-def _source_token(options: StreamOptions) -> int:
-    """Read the number of the ``camera`` option; 1 if there is none, or it is no small number."""
-    text = options.get("camera") or ""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 3 else 1
-
-
-def _recording_report(
-    config: RecordingConfig, job: RecordingJob, stream: CameraStream
-) -> RecordingReport:
-    status, state = job.status, stream.status.state
+def _recording_report(run: Run) -> RecordingReport:
+    status, state = run.job.status, run.lease.stream.status.state
     idle = status.state == "recording" and state is not StreamState.PLAYING
-    return RecordingReport(
-        config.disk, config.options, status, "no pictures" if idle else status.state
-    )
+    state_words = "no pictures" if idle else status.state
+    return RecordingReport(run.order.disk, run.order.options, status, state_words)
 
 
 def _stream_report(request: StreamRequest, stream: CameraStream) -> StreamReport:

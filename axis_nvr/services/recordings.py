@@ -1,0 +1,207 @@
+"""Recordings that run: begun by the configuration, by a client or by a rule, ended by whoever may.
+
+A run is what somebody ordered; on the disk it is usually one recording, and another one after each
+time that the disk failed. Whoever names any of them by its id means the run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
+
+from axis_nvr.errors import ConfigError, NvrError, WireError
+from axis_nvr.media.stream_options import StreamOptions
+from axis_nvr.services.camera_stream import CameraStream
+from axis_nvr.services.disk_keeper import DiskKeeper
+from axis_nvr.services.recording_feed import Allowance, RecordingSink
+from axis_nvr.services.recording_job import RecordingJob
+from axis_nvr.services.stream_registry import StreamLease, StreamRegistry, StreamRequest
+from axis_nvr.storage.recording import RecordingDetails
+
+#: Recordings that may run at once.
+MAX_RUNS = 1024
+#: How long an answer waits for the disk to name a recording, in seconds.
+NAME_SECONDS = 10.0
+
+
+class NotRunning(NvrError):
+    """No recording of this id runs."""
+
+
+class CannotRecord(NvrError):
+    """A recording cannot be begun: no such disk or device, or too many run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody wants recorded.
+
+    :param options: the stream options as they were given, ``device`` among them.
+    :param trigger_type: ``continuous`` or ``triggered``.
+    :param trigger_name: name of the rule or configuration (``eventid`` of ``list.cgi``).
+    :param trigger_trigger: name of the action (``eventtrigger`` of ``list.cgi``).
+    :param group: token of the recording group, empty without one.
+    """
+
+    disk: str
+    options: str
+    trigger_type: str = "continuous"
+    trigger_name: str = "continuous"
+    trigger_trigger: str = "continuous"
+    group: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """An order that is being carried out.
+
+    :ivar name: for log and status.
+    :ivar ids: of its recordings, oldest first.
+    """
+
+    order: Order
+    name: str
+    request: StreamRequest
+    lease: StreamLease[CameraStream]
+    job: RecordingJob
+    ids: list[str] = field(default_factory=list)
+    _unnamed: list["Deferred[str]"] = field(default_factory=list)
+
+    def named(self) -> "Deferred[str]":
+        """Give the id of its newest recording, as soon as it has one."""
+        waiter: Deferred[str] = Deferred()
+        if self.ids:
+            waiter.callback(self.ids[-1])
+        else:
+            self._unnamed.append(waiter)
+        return waiter
+
+    def note(self, recording: RecordingSink) -> RecordingSink:
+        """Take note of a recording that was begun for it."""
+        self.ids.append(recording.recording_id)
+        waiting, self._unnamed = self._unnamed, []
+        for waiter in waiting:
+            if not waiter.called:
+                waiter.callback(recording.recording_id)
+        return recording
+
+
+class Recordings:
+    """Begins and ends recordings.
+
+    :param registry: the cameras and their streams.
+    :param disks: the disks by id.
+    :ivar runs: what runs, oldest first.
+    """
+
+    def __init__(
+        self,
+        registry: StreamRegistry[CameraStream],
+        disks: Mapping[str, DiskKeeper],
+        clock: IReactorTime,
+    ) -> None:
+        self.registry = registry
+        self.runs: list[Run] = []
+        self._disks = disks
+        self._clock = clock
+        self._allowances = {disk_id: Allowance() for disk_id in disks}
+
+    def request(self, order: Order) -> StreamRequest:
+        """Say which stream an order wants.
+
+        :raises ConfigError: its options name no camera that is known, or cannot be read; or there
+            is no such disk.
+        """
+        try:
+            request = self.registry.request(StreamOptions.parse(order.options))
+        except WireError as error:
+            raise ConfigError(f"options: {error}") from None
+        except ConfigError as error:
+            raise ConfigError(f"options {error}") from None
+        if order.disk not in self._disks:
+            raise ConfigError(f"options: {order.disk!r} is not among the disks")
+        return request
+
+    def begin(self, order: Order, name: str = "") -> Run:
+        """Begin to record; neither camera nor disk is waited for.
+
+        :param name: for log and status; the camera's, if not given.
+        :raises ConfigError: see `request`.
+        :raises CannotRecord: too many recordings run.
+        """
+        request = self.request(order)
+        if len(self.runs) >= MAX_RUNS:
+            raise CannotRecord(f"{MAX_RUNS} recordings run already")
+        disk = self._disks[order.disk]
+        details = RecordingDetails(
+            device=request.camera.id,
+            stream_options=request.options.effective(pre_buffer=request.pre_buffer),
+            source_token=_source_token(request.options),
+            trigger_type=order.trigger_type,
+            trigger_name=order.trigger_name,
+            trigger_trigger=order.trigger_trigger,
+            group=order.group,
+        )
+        lease = self.registry.acquire(request)
+        name = self._free_name(name or request.camera.id)
+
+        def open_recording() -> "Deferred[RecordingSink]":
+            return disk.open_recording(details).addCallback(run.note)
+
+        allowance = self._allowances[order.disk]
+        job = RecordingJob(name, lease.stream.buffer, open_recording, self._clock, allowance)
+        run = Run(order, name, request, lease, job)
+        self.runs.append(run)
+        job.start()
+        return run
+
+    async def record(self, order: Order) -> str:
+        """Begin to record and wait for the recording's id.
+
+        :raises ConfigError: see `request`.
+        :raises CannotRecord: too many recordings run, or the disk does not take it now; nothing
+            runs then.
+        """
+        run = self.begin(order)
+        try:
+            return await run.named().addTimeout(NAME_SECONDS, self._clock)
+        except Exception as error:
+            problem = run.job.status.last_error or "the disk is not ready"
+            Deferred.fromCoroutine(self.end(run))  # a disk that hangs is not waited for
+            raise CannotRecord(problem) from error
+
+    async def end(self, run: Run) -> None:
+        """End a run: its recording is whole on the disk, or given up, when this returns."""
+        if run in self.runs:
+            self.runs.remove(run)
+            await run.job.stop()
+            await run.lease.release()
+
+    async def stop(self, recording_id: str) -> None:
+        """End the run that a recording belongs to.
+
+        :raises NotRunning: no run has such a recording.
+        """
+        for run in self.runs:
+            if recording_id in run.ids:
+                await self.end(run)
+                return
+        raise NotRunning(f"no recording {recording_id!r:.60} runs")
+
+    async def end_all(self) -> None:
+        """End all runs; the streams are left to their registry."""
+        runs, self.runs = self.runs, []
+        await gatherResults([run.job.stop() for run in runs], consumeErrors=True)
+
+    def _free_name(self, name: str) -> str:
+        names, number, free = {run.name for run in self.runs}, 2, name
+        while free in names:
+            free, number = f"{name} ({number})", number + 1
+        return free
+
+
+def _source_token(options: StreamOptions) -> int:
+    """Read the number of the ``camera`` option; 1 if there is none, or it is no small number."""
+    text = options.get("camera") or ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 3 else 1

@@ -1,0 +1,132 @@
+"""Recordings that run: begun, named, ended by id."""
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from axis_nvr.errors import ConfigError, StorageError, StorageErrorKind
+from axis_nvr.services import recordings as module
+from axis_nvr.services.disk_keeper import DiskKeeper
+from axis_nvr.services.recordings import (
+    NAME_SECONDS,
+    CannotRecord,
+    NotRunning,
+    Order,
+    Recordings,
+)
+from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
+from tests.services.test_recorder import FRONT, GATE, FakeDisk, FakeStream
+
+
+class SlowDisk(FakeDisk):
+    """A disk that opens a recording when it is told to."""
+
+    def __init__(self, log: list[str]) -> None:
+        super().__init__(log)
+        self.opening: list[Deferred[Any]] = []
+
+    def open_recording(self, details: Any) -> Any:
+        self.details.append(details)
+        self.opening.append(Deferred())
+        return self.opening[-1]
+
+
+class RecordingsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.log: list[str] = []
+        self.clock = Clock()
+        self.disk, self.slow = FakeDisk(self.log), SlowDisk(self.log)
+        registry: Any = StreamRegistry([FRONT, GATE], self.make)
+        disks = {
+            "HDD_DISK": DiskKeeper(lambda: self.any(self.disk), self.clock),
+            "SLOW": DiskKeeper(lambda: self.any(self.slow), self.clock),
+        }
+        for disk in disks.values():
+            disk.start()
+        self.recordings = Recordings(registry, disks, self.clock)
+
+    def any(self, value: Any) -> Any:
+        return value
+
+    def make(self, request: StreamRequest) -> FakeStream:
+        return FakeStream(request, self.log)
+
+    def record(self, options: str = "device=front", disk: str = "HDD_DISK") -> Deferred[str]:
+        order = Order(disk, options, "triggered", "my rule", "record", "group-1")
+        return Deferred.fromCoroutine(self.recordings.record(order))
+
+    def stop(self, recording_id: str) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.recordings.stop(recording_id))
+
+    def test_recorded_and_stopped(self) -> None:
+        """Its id comes when the disk has named it; by that it is stopped, its stream with it."""
+        self.assertEqual(self.successResultOf(self.record()), "R1")
+        (details,) = self.disk.details
+        self.assertEqual(
+            (details.trigger_type, details.trigger_name, details.trigger_trigger, details.group),
+            ("triggered", "my rule", "record", "group-1"),
+        )
+        self.successResultOf(self.stop("R1"))
+        self.assertEqual(self.log, ["front started", "R1 closed", "front stopped"])
+        self.failureResultOf(self.stop("R1"), NotRunning)
+        self.assertEqual(self.recordings.runs, [])
+
+    def test_two_of_one_stream(self) -> None:
+        """The stream goes on while one of them does."""
+        self.record()
+        self.record()
+        self.assertEqual([run.name for run in self.recordings.runs], ["front", "front (2)"])
+        self.successResultOf(self.stop("R1"))
+        self.assertNotIn("front stopped", self.log)
+        self.successResultOf(self.stop("R2"))
+        self.assertIn("front stopped", self.log)
+
+    def test_an_earlier_id(self) -> None:
+        """After the disk failed it is another recording; both ids mean the same run."""
+        self.record()
+        job = self.recordings.runs[0].job
+        failure = StorageError(StorageErrorKind.CLOSED, self.disk.folder, "closed")
+        job._machine.failed(Failure(failure))
+        self.clock.advance(1.0)
+        self.assertEqual(self.recordings.runs[0].ids, ["R1", "R2"])
+        self.successResultOf(self.stop("R1"))
+        self.assertEqual(self.recordings.runs, [])
+
+    def test_a_disk_that_is_slow(self) -> None:
+        """The answer waits for it, but not for ever; then nothing runs."""
+        recording = self.record(disk="SLOW")
+        self.assertNoResult(recording)
+        self.clock.advance(NAME_SECONDS)
+        self.failureResultOf(recording, CannotRecord)
+        self.assertEqual(self.recordings.runs, [])
+        self.slow.opening[0].errback(
+            StorageError(StorageErrorKind.ABSENT, self.disk.folder, "no such disk")
+        )
+        self.assertIn("front stopped", self.log)
+
+    def test_what_cannot_be(self) -> None:
+        """An unknown device or disk, or options that are none: nothing is begun."""
+        for options, disk in (
+            ("device=nobody", "HDD_DISK"),
+            ("fps=25", "HDD_DISK"),
+            ("device=front&audio=2", "HDD_DISK"),
+            ("device=front", "SD_DISK"),
+        ):
+            self.failureResultOf(self.record(options, disk), ConfigError)
+        self.assertEqual((self.recordings.runs, self.log), ([], []))
+
+    def test_bounded(self) -> None:
+        """There is a most of them."""
+        self.patch(module, "MAX_RUNS", 1)
+        self.record()
+        self.failureResultOf(self.record(), CannotRecord)
+
+    def test_all_ended(self) -> None:
+        """All recordings are whole on their disks before streams stop."""
+        self.record()
+        self.record("device=gate")
+        self.successResultOf(Deferred.fromCoroutine(self.recordings.end_all()))
+        self.assertEqual(self.log[-2:], ["R1 closed", "R2 closed"])
