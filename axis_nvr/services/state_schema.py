@@ -8,6 +8,7 @@ accounts            who may do what; the secret is encrypted
 audit               who viewed, exported, changed or deleted what, and when
 settings            single values by name
 devices             external IP devices: cameras that clients have named
+continuous          continuous recordings that clients have asked for
 ==================  ================================================================================
 """
 
@@ -46,6 +47,14 @@ STEPS = (
         certvalidation TEXT NOT NULL,
         port INTEGER NOT NULL,
         has_events INTEGER NOT NULL
+    );
+    """,
+    """
+    CREATE TABLE continuous (
+        profile INTEGER PRIMARY KEY AUTOINCREMENT,
+        disk TEXT NOT NULL,
+        options TEXT NOT NULL,
+        event TEXT NOT NULL
     );
     """,
 )
