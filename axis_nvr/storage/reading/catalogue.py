@@ -164,8 +164,8 @@ def gaps_of(
         conditions.append("end_us > ?")
         values.append(start_us)
     if stop_us is not None:
-        conditions += ["end_us <= ?", "start_us <= ?"]
-        values += [stop_us, stop_us]
+        conditions.append("end_us <= ?")
+        values.append(stop_us)
     rows = index.query(
         "SELECT start_us, end_us, reason, lost_packets, detail FROM nvr_gaps"  # noqa: S608
         f" WHERE {' AND '.join(conditions)} ORDER BY start_us, id LIMIT ?",
