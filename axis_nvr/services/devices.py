@@ -76,6 +76,7 @@ class Devices:
     :param configured: cameras of the configuration file; their ids are taken.
     :param changed: called with a camera that can be recorded from by now, or with an id and None
         for one that no longer can.
+    :param trusted: gives the CA certificates, PEM, that devices are checked against.
     :raises ConfigError: the database cannot be read.
     """
 
@@ -85,10 +86,12 @@ class Devices:
         vault: Vault,
         configured: Iterable[CameraConfig],
         changed: Callable[[str, CameraConfig | None], None],
+        trusted: Callable[[], bytes] = bytes,
     ) -> None:
         self._database = database
         self._vault = vault
         self._changed = changed
+        self._trusted = trusted
         self._lock = DeferredLock()
         self._configured = {camera.id: _described(camera) for camera in configured}
         self._devices: dict[str, Device] = {}
@@ -191,13 +194,22 @@ class Devices:
         await self._database.change(work)
         self._take(device)
 
+    def renew(self) -> None:
+        """Have what is trusted by now count for the streams that are opened from now on."""
+        for device in list(self._devices.values()):
+            self._take(device)
+
     def _take(self, device: Device) -> None:
         self._devices[device.id] = device
-        self._changed(device.id, camera_of(device) if device.address else None)
+        camera = camera_of(device, self._trusted()) if device.address else None
+        self._changed(device.id, camera)
 
 
-def camera_of(device: Device) -> CameraConfig:
-    """Give what opens a stream of a device."""
+def camera_of(device: Device, trusted: bytes) -> CameraConfig:
+    """Give what opens a stream of a device.
+
+    :param trusted: CA certificates, PEM.
+    """
     return CameraConfig(
         id=device.id,
         address=device.address.strip("[]"),
@@ -206,6 +218,7 @@ def camera_of(device: Device) -> CameraConfig:
         password=device.password,
         protocol=device.protocol,
         certvalidation=device.certvalidation,
+        ca=trusted,
     )
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
 from xml.etree import ElementTree as ET
 
 from axis_nvr.errors import NvrError
 from axis_nvr.services.accounts import Role
 from axis_nvr.services.audit import Audit
+from axis_nvr.services.ca_certificates import CaCertificates, NoCertificate
 from axis_nvr.services.devices import (
     MAX_TEXT_CHARACTERS,
     PROTOCOLS,
@@ -57,31 +57,10 @@ _PATH = "/axis-cgi/externalipdeviceinfo/"
 _ON, _OFF = ("YES", "yes", "enabled"), ("NO", "no", "disabled")
 
 
-class ICaCertificates(Protocol):
-    """The CA certificates that cameras are checked against.
-
-    :ivar chosen: ids, as `choose` was last given them.
-    """
-
-    @property
-    def chosen(self) -> tuple[str, ...]:
-        """Ids of the certificates that are trusted."""
-
-    async def choose(self, ids: tuple[str, ...]) -> None:
-        """Trust these and no others.
-
-        :raises NoCertificate: one of them is not installed.
-        """
-
-
-class NoCertificate(NvrError):
-    """There is no CA certificate of this id."""
-
-
 class ExternalDevices:
     """Serves the nine methods."""
 
-    def __init__(self, devices: Devices, certificates: ICaCertificates, audit: Audit) -> None:
+    def __init__(self, devices: Devices, certificates: CaCertificates, audit: Audit) -> None:
         self._devices = devices
         self._certificates = certificates
         self._audit = audit
@@ -153,6 +132,7 @@ class ExternalDevices:
             await self._certificates.choose(ids)
         except NoCertificate:
             raise XmlError(220) from None
+        self._devices.renew()
         self._audit.note(call.account, call.address, "change", "CA certificates of devices")
         return element("GeneralSuccess")
 

@@ -4,9 +4,11 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 from axis_nvr.config import CameraConfig
+from axis_nvr.services.ca_certificates import CaCertificates
+from axis_nvr.services.certificate import own_certificate
 from axis_nvr.services.devices import Devices
 from axis_nvr.services.vault import Vault
-from axis_nvr.vapix.external_devices import ExternalDevices, NoCertificate
+from axis_nvr.vapix.external_devices import ExternalDevices
 from tests.vapix.serving import ServingTestCase
 
 PATH = "/axis-cgi/externalipdeviceinfo/"
@@ -34,27 +36,23 @@ WHOLE = {
 }
 
 
-class Certificates:
-    """A list of which only two ids are installed."""
-
-    def __init__(self) -> None:
-        self.chosen: tuple[str, ...] = ()
-
-    async def choose(self, ids: tuple[str, ...]) -> None:
-        if not set(ids) <= {"ca1", "ca2"}:
-            raise NoCertificate("no")
-        self.chosen = ids
-
-
 class ExternalDevicesTests(ServingTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.house.set_up()
         self.cameras: dict[str, CameraConfig | None] = {}
+        folder = self.house.state.path / "ca"
+        folder.mkdir()
+        pem = own_certificate(self.house.state, "ACCC8E012345", ["localhost"]).read_bytes()
+        for name in ("ca1", "ca2"):
+            (folder / f"{name}.pem").write_bytes(pem[pem.index(b"-----BEGIN CERT") :])
+        (folder / "broken.pem").write_bytes(b"no certificate")
+        self.certificates = CaCertificates(self.house.database, folder)
         vault = Vault(self.house.state)
-        devices = Devices(self.house.database, vault, [], self.cameras.__setitem__)
-        certificates = Certificates()
-        self.serve(*ExternalDevices(devices, certificates, self.house.audit).endpoints())
+        devices = Devices(
+            self.house.database, vault, [], self.cameras.__setitem__, self.certificates.bundle
+        )
+        self.serve(*ExternalDevices(devices, self.certificates, self.house.audit).endpoints())
 
     def call(self, method: str, user: str = "ann", **arguments: str) -> ET.Element:
         """The element in the root."""
@@ -158,6 +156,9 @@ class ExternalDevicesTests(ServingTestCase):
             ("geteventsenabled", {}, 40),
             ("geteventsenabled", {"id": "none"}, 90),
             ("setcacertificates", {"certids": "ca1,unknown"}, 220),
+            ("setcacertificates", {"certids": "broken"}, 220),
+            ("setcacertificates", {"certids": "../ca1"}, 220),
+            ("setcacertificates", {"certids": ",".join(["ca1"] * 101)}, 220),
         ):
             self.assertEqual(self.code(method, **arguments), code, (method, arguments))
         self.assertEqual(ET.tostring(self.call("list")), before)
@@ -194,10 +195,19 @@ class ExternalDevicesTests(ServingTestCase):
             )
 
     def test_ca_certificates(self) -> None:
-        """The list replaces the one before; none, or an empty one, clears it."""
+        """The list replaces the one before, also for streams; none, or an empty one, clears it."""
+        self.call("create", **WHOLE)
         self.assertEqual(self.code("setcacertificates", certids="ca1, ca2"), 0)
         reply = self.call("getcacertificates")
         self.assertEqual([e.findtext("Id") for e in reply], ["ca1", "ca2"])
+        camera = self.cameras["cam-1"]
+        assert camera is not None
+        self.assertEqual(camera.ca.count(b"BEGIN CERTIFICATE"), 2)
+        again = CaCertificates(self.house.database, self.house.state.path / "ca")
+        self.assertEqual(again.chosen, ("ca1", "ca2"))
+        self.assertEqual(again.bundle().count(b"BEGIN CERTIFICATE"), 2)
+        (self.house.state.path / "ca" / "ca1.pem").unlink()
+        self.assertEqual(again.bundle().count(b"BEGIN CERTIFICATE"), 1)
         self.assertEqual(self.code("setcacertificates"), 0)
         self.assertEqual(list(self.call("getcacertificates")), [])
 
