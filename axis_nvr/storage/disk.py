@@ -277,12 +277,12 @@ class Disk:
         if self.observer is not None:
             self.observer.state_changed(state, words)
 
-    def _start_ended(self, settled: list[str]) -> None:
-        if settled:
+    def _start_ended(self, unfinished: int) -> None:
+        if unfinished:
             self.log.warn(
-                "{disk}: {count} recordings were open when the recorder last stopped",
+                "{disk}: {count} blocks and recordings were open when the recorder last stopped",
                 disk=self.disk_id,
-                count=len(settled),
+                count=unfinished,
             )
         last_serial = self._writer.last_serial
         if last_serial not in ("", self._serial):
@@ -313,7 +313,7 @@ class Disk:
         """Be the writer thread."""
         call = self._reactor.callFromThread
         try:
-            settled = self._writer.start()
+            unfinished = self._writer.start()
             premises = replace(self._writer.premises(), is_busy=self._is_busy)
             self._chores.start(premises, f"chores {self.disk_id}")
         except Exception as error:
@@ -322,7 +322,7 @@ class Disk:
             call(self._start_failed, error)
             self._refuse_queued(error)
             return
-        call(self._start_ended, settled)
+        call(self._start_ended, unfinished)
         while self.run_batch(wait=True):
             pass
         stop_error: Exception | None = None

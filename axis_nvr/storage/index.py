@@ -18,6 +18,7 @@ from axis_nvr.storage.files import IFiles, storage_errors
 from axis_nvr.storage.layout import block_path, parse_utc, recording_path, utc_text
 from axis_nvr.storage.schema import (
     AXIS_TABLES,
+    EXPECT_REBUILD,
     MAJOR,
     MINOR,
     OUR_INDEXES,
@@ -147,14 +148,15 @@ class Index:
             message = f"the index is of a newer axis_nvr (tables of version {ours})"
             raise StorageError(StorageErrorKind.FAILED, self._path, message)
         if ours < USER_VERSION:
+            first = EXPECT_REBUILD if not ours else ""
             self._connection.executescript(
-                f"BEGIN IMMEDIATE; {UPGRADES.get(ours, '')} {OUR_TABLES} {OUR_INDEXES}"
+                f"BEGIN IMMEDIATE; {UPGRADES.get(ours, '')} {OUR_TABLES} {OUR_INDEXES} {first}"
                 f" PRAGMA user_version={USER_VERSION}; COMMIT;"
             )
 
     def _has_table(self, name: str) -> bool:
         query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
-        return self._connection.execute(query, (name,)).fetchone() is not None
+        return any(True for _ in self.query(query, name))
 
     def _check_version(self) -> None:
         found = None
@@ -188,6 +190,18 @@ class Index:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def loosely(self) -> Iterator[None]:
+        """Let what is committed within be safe a little later, for what can be done again.
+
+        The order of commits stays: one that survives a power cut has all before it.
+        """
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        try:
+            yield
+        finally:
+            self._connection.execute("PRAGMA synchronous=FULL")
 
     def query(self, text: str, *values: object) -> Iterator[Any]:
         """Ask in SQL; give the rows.

@@ -106,6 +106,7 @@ CREATE TABLE IF NOT EXISTS nvr_gaps (
     detail TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS nvr_gaps_recording ON nvr_gaps(recording_id, start_us);
+CREATE INDEX IF NOT EXISTS nvr_gaps_end ON nvr_gaps(recording_id, end_us);
 CREATE TABLE IF NOT EXISTS nvr_unfinished (
     block_id INTEGER PRIMARY KEY REFERENCES blocks(id) ON DELETE CASCADE,
     good_bytes INTEGER NOT NULL,
@@ -180,4 +181,11 @@ CREATE TRIGGER IF NOT EXISTS nvr_recordings_moved AFTER UPDATE OF starttime ON r
 BEGIN
     UPDATE nvr_recordings SET starttime = NEW.starttime WHERE recording_id = NEW.id;
 END;
+"""  # noqa: S608 - nothing from outside is in it
+
+#: In the index's state: what a rebuild under way remembers. An index that holds nothing has it from
+#: the moment it is made on: nobody has looked yet what is on the disk.
+REBUILD_STATE = "rebuild"
+EXPECT_REBUILD = f"""
+INSERT INTO nvr_state SELECT '{REBUILD_STATE}', '' WHERE NOT EXISTS (SELECT 1 FROM recordings);
 """  # noqa: S608 - nothing from outside is in it

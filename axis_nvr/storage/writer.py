@@ -167,10 +167,10 @@ class DiskWriter:
             raise StorageError(StorageErrorKind.ABSENT, self._folder, "the disk is not open")
         return self._place
 
-    def start(self) -> list[str]:
+    def start(self) -> int:
         """Open the disk: folder, lock, index; settle what an earlier run left open.
 
-        :returns: the ids of the recordings that were settled.
+        :returns: how many blocks and recordings an earlier run left open.
         :raises StorageError: another process has the disk, or it cannot be used.
         """
         files, folder = self._files, self._folder
@@ -184,7 +184,7 @@ class DiskWriter:
         index = None
         try:
             index = Index.open(files, folder / INDEX_NAME, int(self._now() * 1e6))
-            settled = settle(files, folder, index)
+            unfinished = settle(index)
             self._place = Place(
                 files, folder, index, zone=self._zone, digits=self._digits, **self._names
             )
@@ -197,7 +197,7 @@ class DiskWriter:
             self._unlock()
             raise
         self._look_over()
-        return settled
+        return unfinished
 
     def stop(self) -> None:
         """Close every recording, then the index and the lock.

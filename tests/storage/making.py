@@ -108,6 +108,12 @@ class FailingFiles(Files):
         self._names[fd] = path.name
         return fd
 
+    def open_write(self, path: Path) -> int:
+        self._called("open_write", path.name)
+        fd = super().open_write(path)
+        self._names[fd] = path.name
+        return fd
+
     def close(self, fd: int) -> None:
         self._called("close", self._names.pop(fd, ""))
         super().close(fd)

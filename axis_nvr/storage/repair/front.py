@@ -226,7 +226,7 @@ def _our_front(read: Read, start: int, end: int | None, version: int) -> BlockFr
         first_cluster,
         is_ours=True,
         version=version,
-        seeks=_seeks(read(SEEK_HEAD_BYTES, start)[12:]),
+        seeks=seeks_of(read(SEEK_HEAD_BYTES, start)[12:]),
     )
 
 
@@ -243,8 +243,8 @@ def _unchanging(front: bytes, start: int, info_at: int) -> bytes:
     )
 
 
-def _seeks(data: bytes) -> dict[int, int]:
-    """Read what a SeekHead says of where elements are; nothing if it is broken."""
+def seeks_of(data: bytes) -> dict[int, int]:
+    """Read what a SeekHead says of where elements are, by ID; nothing if it is broken."""
     found: dict[int, int] = {}
     if check_crc(data) is False:
         return found
@@ -279,7 +279,7 @@ def _foreign_front(
         elif header.id == Id.TRACKS:
             tracks = parse_tracks(_checked(read, header))
         elif header.id == Id.SEEK_HEAD:
-            seeks = _seeks(_checked(read, header))
+            seeks = seeks_of(_checked(read, header))
         places.append((offset, header))
         offset = header.data_offset + (header.size or 0)
     if not tracks:
