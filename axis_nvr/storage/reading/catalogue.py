@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import parse_utc, utc_text
-from axis_nvr.storage.reading.search import Found, Search, describe, find, running_at
+from axis_nvr.storage.reading.search import MAX_PAGE, Found, Search, describe, find, running_at
 
 #: The most gaps, locks or pieces of damage told of one recording.
 MAX_TOLD = 10_000
@@ -216,7 +216,7 @@ def recordings_at(index: Index, utc_us: int, device: str | None = None) -> list[
         )
         if any(row[0] for row in list(rows)):
             covering.append(place.number)
-    return list(describe(index, covering))
+    return list(describe(index, covering[:MAX_PAGE]))
 
 
 class Spans(NamedTuple):

@@ -19,7 +19,7 @@ index each, which is short, so that four short ranges hold all that can run at a
 All functions read the index only, each in short transactions: writing never waits for them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -337,14 +337,22 @@ LEFT JOIN recording_actions a ON a.id = r.recording_action_id
 LEFT JOIN videos v ON v.id = r.video_id
 LEFT JOIN audios u ON u.id = r.audio_id
 LEFT JOIN nvr_recordings n ON n.recording_id = r.id
-WHERE r.id = ?
+WHERE r.id IN
 """  # noqa: S608 - nothing from outside is in it
 
 
-def describe(index: Index, numbers: list[int]) -> Iterator[Found]:
-    """Say what the index says of recordings; one that is gone meanwhile is left out."""
+def describe(index: Index, numbers: Sequence[int]) -> Iterator[Found]:
+    """Say what the index says of recordings, at most `MAX_PAGE`.
+
+    One that is gone meanwhile is left out.
+    """
+    if not numbers:
+        return
+    marks = ", ".join("?" for _ in numbers)
+    rows = {row[0]: row for row in index.query(f"{_DESCRIPTION} ({marks})", *numbers)}
     for number in numbers:
-        for row in list(index.query(_DESCRIPTION, number)):
+        if number in rows:
+            row = rows[number]
             yield Found(number, _recording_row(row[1:15]), bool(row[15]))
 
 
