@@ -16,6 +16,7 @@ class ProgressBar:
     :param total_bytes: bytes of them; 0 if they are not read.
     :param stream: where it is drawn, if that is a terminal.
     :param monotonic: a clock that never steps, in seconds.
+    :param what: what is counted, where it is not blocks.
     """
 
     def __init__(
@@ -24,9 +25,12 @@ class ProgressBar:
         total_bytes: int,
         stream: TextIO,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        what: str = "blocks",
     ) -> None:
         self._total = (total, total_bytes)
         self._done = (0, 0)
+        self._what = what
         self._stream = stream
         self._monotonic = monotonic
         self._is_shown = stream.isatty()
@@ -36,6 +40,14 @@ class ProgressBar:
     def advance(self, blocks: int = 0, size_bytes: int = 0) -> None:
         """Say that so much more is done."""
         self._done = (self._done[0] + blocks, self._done[1] + size_bytes)
+        self._show()
+
+    def reach(self, done: int, total: int) -> None:
+        """Say how much is done of how much, where that is not known from the beginning."""
+        self._done, self._total = (done, 0), (total, 0)
+        self._show()
+
+    def _show(self) -> None:
         if not self._is_shown:
             return
         now = self._monotonic()
@@ -59,7 +71,7 @@ class ProgressBar:
         bar = "#" * full + "." * (_BAR_WIDTH - full)
         speed = f"  {size_bytes / 1e6 / seconds:.1f} MB/s" if total_bytes else ""
         left = f"  {_duration(seconds * (1 - share) / share)} left" if share else ""
-        return f"[{bar}] {blocks} of {total} blocks{speed}{left}"
+        return f"[{bar}] {blocks} of {total} {self._what}{speed}{left}"
 
     def _draw(self, line: str) -> None:
         self._stream.write(f"\r\x1b[K{line}")

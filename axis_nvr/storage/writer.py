@@ -23,6 +23,7 @@ from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import INDEX_NAME, LOCK_NAME
 from axis_nvr.storage.place import Place
 from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
+from axis_nvr.storage.repair.opening import condemn_index, put_broken_index_aside
 from axis_nvr.storage.settle import settle
 
 #: How often it is looked whether the disk and its index are still there, and how full it is, in
@@ -183,6 +184,7 @@ class DiskWriter:
         self.last_serial = self._lock.last_serial
         index = None
         try:
+            put_broken_index_aside(files, folder, int(self._now() * 1e6))
             index = Index.open(files, folder / INDEX_NAME, int(self._now() * 1e6))
             unfinished = settle(index)
             self._place = Place(
@@ -322,6 +324,8 @@ class DiskWriter:
                 recording.index_writes.clear()
         is_passing = error.kind in (StorageErrorKind.LOCKED, StorageErrorKind.FULL)
         is_lost = error.kind is StorageErrorKind.CORRUPT or waiting > MAX_WAITING_INDEX_WRITES
+        if is_lost:
+            condemn_index(self._files, self._folder)
         if is_lost or (self._index_failures >= MAX_INDEX_FAILURES and not is_passing):
             self.trouble = StorageError(StorageErrorKind.CORRUPT, error.path, error.message)
 
