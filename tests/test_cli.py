@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -93,6 +94,43 @@ class CliTests(SynchronousTestCase):
             json.loads(self.call("check", "--quick", "--json", self.disk)[1])["findings"], []
         )
         self.assertEqual(self.call("check", "--rate", "0", self.disk)[0], 2)
+
+    def test_check_repair(self) -> None:
+        """What is mended is said to be; 0 if all is, 1 if something stays."""
+        xml = self.block.with_suffix(".xml")
+        xml.unlink()
+        code, output, _ = self.call("check", "--repair", "--json", self.disk)
+        (finding,) = json.loads(output)["findings"]
+        self.assertEqual((code, finding["kind"]), (0, "xml-missing"))
+        self.assertIn("agree", finding["mended"])
+        self.assertTrue(xml.exists())
+        self.assertEqual(self.call("check", "--repair", self.disk), (0, "all well\n", ""))
+        data = bytearray(self.block.read_bytes())
+        data[data.index(b"%d/1" % START_US)] ^= 1
+        self.block.write_bytes(data)
+        xml.unlink()
+        code, output, _ = self.call("check", "--repair", self.disk)
+        self.assertEqual(code, 1)
+        self.assertIn("xml-missing], mended", output)
+        self.assertIn("[cluster-damaged]\n", output)
+
+    def test_repair_beside_a_recorder(self) -> None:
+        """It is refused with clear words while a recorder uses the disk; a check is not."""
+        bench = Bench(self.disk)
+        bench.disk.start()
+        self.addCleanup(bench.disk.stop)
+        code, _, errors = self.call("check", "--repair", self.disk)
+        self.assertEqual(code, 2)
+        self.assertIn("a recorder uses the disk", errors)
+        self.assertEqual(self.call("check", self.disk)[0], 0)
+
+    def test_repair_makes_no_disk(self) -> None:
+        """A folder that is no disk does not become one by being repaired."""
+        self.assertEqual(self.call("check", "--repair", self.disk + "-nowhere")[0], 2)
+        empty = Path(self.mktemp())
+        empty.mkdir()
+        self.assertEqual(self.call("check", "--repair", str(empty))[0], 2)
+        self.assertEqual(list(empty.iterdir()), [])
 
     def test_no_disk(self) -> None:
         """A folder that is no disk, or no arguments at all, is exit code 2."""

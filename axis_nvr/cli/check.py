@@ -7,13 +7,17 @@ Output for programs, with ``--json``: one object::
        {"kind": "cluster-damaged",           one of the kinds in the reference
         "recordingid": "…", "blockid": "…",  null where it is about more than one
         "message": "…",                      for people, may change
+        "mended": "…",                       what was done about it; null: it is as it was found
         "loss": {"from": "…Z", "to": "…Z", "offset": 0, "bytes": 0}}]}    null: nothing is lost
 """
 
 import argparse
 import json
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 from axis_nvr.cli.command import (
@@ -25,15 +29,24 @@ from axis_nvr.cli.command import (
     printable,
 )
 from axis_nvr.cli.progress import ProgressBar
+from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.storage.checking.disk import DiskCheck
 from axis_nvr.storage.checking.findings import Finding, Looked, Loss
+from axis_nvr.storage.checking.mending import DiskMender, finish_open
 from axis_nvr.storage.checking.pace import Pace, idle_io
-from axis_nvr.storage.files import Files, IFiles
-from axis_nvr.storage.layout import utc_text
+from axis_nvr.storage.files import Files, IFiles, storage_errors
+from axis_nvr.storage.housekeeping import Premises
+from axis_nvr.storage.index import Index
+from axis_nvr.storage.layout import INDEX_NAME, LOCK_NAME, utc_text
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     disk_arguments(parser)
+    parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="mend what can be mended; no recorder may use the disk",
+    )
     parser.add_argument("--quick", action="store_true", help="do not read the pictures")
     parser.add_argument(
         "--rate", type=_rate, metavar="MB/S", help="read so many megabytes a second at most"
@@ -61,6 +74,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "recordingid": finding.recording_id or None,
         "blockid": finding.block_id or None,
         "message": finding.message,
+        "mended": finding.mended or None,
         "loss": _loss_json(finding.loss),
     }
 
@@ -68,11 +82,11 @@ def finding_json(finding: Finding) -> dict[str, Any]:
 class Report:
     """Tells findings as they come, so that a disk full of them fills no memory.
 
-    :ivar findings: how many were told.
+    :ivar findings: how many were told, of which `left` are as they were found.
     """
 
     def __init__(self, stream: TextIO, bar: ProgressBar, *, is_json: bool) -> None:
-        self.findings = 0
+        self.findings = self.left = 0
         self._stream = stream
         self._bar = bar
         self._is_json = is_json
@@ -86,6 +100,7 @@ class Report:
             self._bar.advance(found.blocks, found.size_bytes)
             return
         self.findings += 1
+        self.left += not found.mended
         if self._is_json:
             before = '{"findings": [\n' if self.findings == 1 else ",\n"
             self._stream.write(before + json.dumps(finding_json(finding=found)))
@@ -111,18 +126,67 @@ def _paced(found: Iterator[Finding | Looked], pace: Pace) -> Iterator[Finding | 
             pace.spend(one.size_bytes)
 
 
+@contextmanager
+def _whole_disk(folder: Path) -> Iterator[tuple[Index, DiskMender]]:
+    """Have a disk for oneself, and give what mends it.
+
+    What a recorder would do at its start is done first: blocks and recordings that an unclean stop
+    left open are closed.
+
+    :raises StorageError: a recorder uses it, or it cannot be written.
+    """
+    files = cast(IFiles, Files())
+    with storage_errors(folder / INDEX_NAME, "open the index"):
+        files.identity(folder / INDEX_NAME)  # what has none is for ``rebuild``
+    try:
+        with storage_errors(folder / LOCK_NAME, "lock the disk"):
+            lock = files.lock(folder / LOCK_NAME)
+    except StorageError as error:
+        if error.kind is not StorageErrorKind.LOCKED:
+            raise
+        message = (
+            "a recorder uses the disk, and mends by itself what an unclean stop left;"
+            " stop it to mend the rest, or check without --repair"
+        )
+        raise StorageError(error.kind, folder, message) from error
+    try:
+        index = Index.open(files, folder / INDEX_NAME, int(time.time() * 1e6))
+        try:
+            premises = Premises(files, folder, index, time.time, lambda: ())
+            finish_open(premises)
+            yield index, DiskMender(premises)
+        finally:
+            index.close()
+    finally:
+        files.close(lock)
+
+
 def _check(arguments: argparse.Namespace) -> int:
-    rate = None if arguments.rate is None else arguments.rate * 1e6
-    with index_of(arguments) as index, idle_io():
-        files = cast(IFiles, Files())
-        check = DiskCheck(files, arguments.disk, index, reads_media=not arguments.quick)
-        blocks, size_bytes = check.totals()
-        bar = ProgressBar(blocks, 0 if arguments.quick else size_bytes, sys.stderr)
-        report = Report(sys.stdout, bar, is_json=arguments.json)
-        for found in _paced(check.run(), Pace(rate)):
-            report.tell(found)
-        report.end()
-    return EXIT_FOUND if report.findings else EXIT_OK
+    with idle_io(), ExitStack() as stack:
+        mender: DiskMender | None = None
+        if arguments.repair:
+            index, mender = stack.enter_context(_whole_disk(arguments.disk))
+        else:
+            index = stack.enter_context(index_of(arguments))
+        return _run(arguments, index, mender)
+
+
+def _run(arguments: argparse.Namespace, index: Index, mender: DiskMender | None) -> int:
+    check = DiskCheck(
+        cast(IFiles, Files()),
+        arguments.disk,
+        index,
+        reads_media=not arguments.quick,
+        mender=mender,
+    )
+    blocks, size_bytes = check.totals()
+    bar = ProgressBar(blocks, 0 if arguments.quick else size_bytes, sys.stderr)
+    report = Report(sys.stdout, bar, is_json=arguments.json)
+    pace = Pace(None if arguments.rate is None else arguments.rate * 1e6)
+    for found in _paced(check.run(), pace):
+        report.tell(found)
+    report.end()
+    return EXIT_FOUND if report.left else EXIT_OK
 
 
 CHECK = Command("check", "check a disk: index, XML, every cluster", _arguments, _check)

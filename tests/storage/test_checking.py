@@ -63,6 +63,7 @@ class DiskOfOneBlock(SynchronousTestCase):
         self.clusters = [
             at for at in range(len(self.data)) if self.data[at : at + len(CLUSTER)] == CLUSTER
         ]
+        self.change_row("DELETE FROM nvr_state")  # what the first start of a disk does
         self.waits: list[float] = []
         self.looked = Looked()
 
@@ -134,7 +135,7 @@ class CheckTests(DiskOfOneBlock):
     def test_every_byte_is_watched(self) -> None:
         """Whatever byte of a block is changed, it is found."""
         unwatched = []
-        for at in range(0, len(self.data), 3):
+        for at in range(0, len(self.data), 5):
             bent = bytearray(self.data)
             bent[at] ^= 1 << at % 8
             self.block.write_bytes(bent)
@@ -257,6 +258,11 @@ class CheckTests(DiskOfOneBlock):
         self.assertEqual(found, {("A000", "0001", kind), ("0002", "", kind)})
         self.assertEqual(len(self.waits), 1)
 
+    def test_while_the_index_is_made_anew(self) -> None:
+        """What is not in the index yet is told in one line."""
+        self.change_row("INSERT INTO nvr_state VALUES ('rebuild', '')", "DELETE FROM blocks")
+        self.assertEqual(self.kinds(), ["no-blocks", "index-incomplete"])
+
     def test_leftovers(self) -> None:
         """Files that were to take another's place; XML without its block."""
         self.block.with_name(f".{self.xml.name}.tmp").write_bytes(b"")
@@ -352,7 +358,7 @@ class CheckTests(DiskOfOneBlock):
         self.block.write_bytes(self.data[:-1])
         self.assertIn("size-differs", self.kinds(reads_media=False))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(st.data())
     def test_random_damage(self, data: st.DataObject) -> None:
         """Whatever stands in a block, the check ends and finds something."""
@@ -374,6 +380,14 @@ class CheckTests(DiskOfOneBlock):
                 bent = bytearray(b"\0")
         self.block.write_bytes(bent)
         self.assertEqual(bool(self.check()), bent != self.data)
+
+
+class ReferenceTests(SynchronousTestCase):
+    def test_every_kind_is_in_the_reference(self) -> None:
+        """What programs go by is written down."""
+        reference = (Path(__file__).parents[2] / "docs/reference/check.md").read_text()
+        for kind in FindingKind:
+            self.assertIn(f"| `{kind}` |", reference)
 
 
 class OverlapTests(SynchronousTestCase):

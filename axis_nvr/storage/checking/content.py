@@ -8,7 +8,7 @@ Damage to clusters is told as a loss, from when to when: from the damaged cluste
 know, to the next whole one's.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from axis_nvr.errors import StorageError, WireError
@@ -68,7 +68,7 @@ class ContentCheck:
             message = f"DateUTC is {utc_text(block.info.date_us)}, not the start time"
             yield self._finding(FindingKind.TIME_DIFFERS, message)
         if not self._is_whole:
-            if row.unfinished is not None and block.size_bytes < row.unfinished:
+            if row.unfinished and block.size_bytes < row.unfinished:
                 message = f"{block.size_bytes} bytes long, {row.unfinished} were good"
                 yield self._finding(FindingKind.SIZE_DIFFERS, message)
             return
@@ -93,7 +93,7 @@ class ContentCheck:
             return
         spans = [element for element in elements if isinstance(element, Span)]
         if self._is_whole and self._block.segment_end is not None:
-            yield from self._check_front(self._block.info, spans)
+            yield from self._check_front(spans)
             yield from self._check_ends(spans)
         for element in elements:
             if isinstance(element, Hole):
@@ -112,27 +112,21 @@ class ContentCheck:
 
     def _media_end(self) -> int:
         block = self._block
-        if self._row.unfinished is not None:
+        if self._row.unfinished and self._row.unfinished > 0:  # else nobody has measured it
             return min(self._row.unfinished, block.size_bytes)
         if self._is_ours or block.segment_end is None:
             return block.size_bytes
         return min(block.segment_end, block.size_bytes)
 
-    def _check_front(self, info: Info, spans: list[Span]) -> Iterator[Finding]:
+    def _check_front(self, spans: list[Span]) -> Iterator[Finding]:
         """Hold what stands before Tracks to what it must be; other recorders' is not known.
 
         What is in front has room that no CRC-32 covers: the EBML header, and sizes.
         """
         block = self._block
-        if not self._is_ours or info.duration_ms is None or block.segment_end is None:
+        expected = front_of(block, spans)
+        if expected is None:
             return
-        places = {span.id: span.offset - block.segment_start for span in spans}
-        if Id.CUES not in places:
-            return  # told as missing Cues
-        segment_bytes = block.segment_end - block.segment_start
-        closing = Closing(segment_bytes, places[Id.CUES], places.get(Id.TAGS))
-        version = 4 if any(track.seek_pre_roll_ns for track in block.tracks) else 2
-        expected = build_front(info, version=version, closing=closing).data
         found = block.read_at(len(expected), 0)
         for at, (wanted, byte) in enumerate(zip(expected, found, strict=False)):
             if wanted != byte:
@@ -234,3 +228,21 @@ def whole_loss(row: BlockRow) -> Loss:
     """Give the loss of a whole block."""
     stop_us = row.start_us if row.stop_us is None else row.stop_us
     return Loss(row.start_us, max(row.start_us, stop_us), 0, row.size_bytes)
+
+
+def front_of(block: BlockReader, spans: Iterable[Span], info: Info | None = None) -> bytes | None:
+    """Give what must stand before Tracks in a closed block of ours; None if that is not known.
+
+    :param spans: its elements.
+    :param info: what is known of it, if not what it says itself.
+    """
+    info = info or block.info
+    if info is None or info.muxing_app != OUR_MUXER or info.duration_ms is None:
+        return None
+    places = {span.id: span.offset - block.segment_start for span in spans}
+    if Id.CUES not in places:
+        return None
+    end = block.size_bytes - block.segment_start
+    closing = Closing(end, places[Id.CUES], places.get(Id.TAGS))
+    version = 4 if any(track.seek_pre_roll_ns for track in block.tracks) else 2
+    return build_front(info, version=version, closing=closing).data

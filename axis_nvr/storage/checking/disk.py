@@ -1,15 +1,15 @@
 """Looking a whole disk over: index, recordings, blocks, and what the index does not know.
 
-Nothing is changed, and nothing is held in memory but a page of rows. A disk that is being recorded
-to can be checked too: what seems wrong is asked for again in the index before it is told, and is
-told only if its row has not changed meanwhile.
+Nothing is held in memory but a page of rows, and nothing is changed unless there is a mender. A
+disk that is being recorded to can be checked too: what seems wrong is asked for again in the index
+before it is told, and is told only if its row has not changed meanwhile.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from axis_nvr.storage.checking.blocks import check_block
 from axis_nvr.storage.checking.findings import Finding, FindingKind, Looked
@@ -20,6 +20,7 @@ from axis_nvr.storage.checking.rows import (
     IndexedRecording,
     block_again,
     blocks_of,
+    has_table,
     lost_blocks,
     recording_again,
     recordings_after,
@@ -27,11 +28,25 @@ from axis_nvr.storage.checking.rows import (
 from axis_nvr.storage.checking.strangers import check_strangers
 from axis_nvr.storage.files import IFiles
 from axis_nvr.storage.index import BlockRow, Index
+from axis_nvr.storage.schema import REBUILD_STATE
 
 #: A row that changes while it is checked is checked again, so many times.
 MAX_TRIES = 3
 
 Row = TypeVar("Row", IndexedBlock, IndexedRecording)
+
+
+class Mender(Protocol):
+    """Mends what is found. Each says what it did; empty: nothing."""
+
+    def mend_disk(self, found: Finding) -> str:
+        """Mend something that belongs to no row."""
+
+    def mend_recording(self, row: IndexedRecording, findings: Sequence[Finding]) -> str:
+        """Mend a recording, apart from its blocks."""
+
+    def mend_block(self, row: IndexedBlock, findings: Sequence[Finding]) -> str:
+        """Mend a block."""
 
 
 class Totals(NamedTuple):
@@ -47,6 +62,7 @@ class DiskCheck:
 
     :param reads_media: read every cluster; without it, XML, rows and sizes only.
     :param wait: lets so many seconds go by.
+    :param mender: mends what is found, where nobody else writes to the disk.
     """
 
     files: IFiles
@@ -54,6 +70,7 @@ class DiskCheck:
     index: Index
     reads_media: bool = True
     wait: Callable[[float], None] = time.sleep
+    mender: Mender | None = None
 
     def totals(self) -> Totals:
         """Tell how much there is to be checked.
@@ -73,13 +90,39 @@ class DiskCheck:
             yield Finding(FindingKind.INDEX_DAMAGED, "", "", message)
         for bad in lost_blocks(self.index):
             yield _bad_row(bad)
+        if self.mender is not None:  # what is taken in is then checked with the rest
+            yield from self._strangers(self.mender)
         for row in self._recordings():
             if isinstance(row, BadRow):
                 yield _bad_row(row)
-            else:
+            elif self.mender is None:
                 yield from self._surely(row, self._recording, recording_again)
                 yield from self._blocks(row)
-        yield from check_strangers(self.files, self.folder, self.index, self.wait)
+            else:  # its blocks may become other ones
+                yield from self._blocks(row)
+                yield from self._surely(
+                    row, self._recording, recording_again, self.mender.mend_recording
+                )
+        if self.mender is None:
+            yield from self._unknown()
+
+    def _unknown(self) -> Iterator[Finding]:
+        """Tell what the index does not know; of one that is being made anew, only that it is."""
+        is_told = False
+        for found in check_strangers(self.files, self.folder, self.index, self.wait):
+            if found.kind is not FindingKind.NOT_INDEXED or not self._is_rebuilding():
+                yield found
+            elif not is_told:
+                is_told = True
+                message = "the index is not made from the files yet: a recorder goes on with it"
+                yield Finding(FindingKind.INDEX_INCOMPLETE, "", "", message)
+
+    def _is_rebuilding(self) -> bool:
+        return has_table(self.index, "nvr_state") and self.index.state(REBUILD_STATE) is not None
+
+    def _strangers(self, mender: Mender) -> Iterator[Finding]:
+        for found in check_strangers(self.files, self.folder, self.index, lambda seconds: None):
+            yield replace(found, mended=mender.mend_disk(found))
 
     def _recordings(self) -> Iterator[IndexedRecording | BadRow]:
         after = -1
@@ -93,7 +136,8 @@ class DiskCheck:
             if isinstance(found, BadRow):
                 yield _bad_row(found)
             else:
-                yield from self._surely(found, self._block, block_again)
+                mend = None if self.mender is None else self.mender.mend_block
+                yield from self._surely(found, self._block, block_again, mend)
                 if before is not None:
                     yield from check_sequence(self.index, recording.row_id, before, found.row)
                 before = found.row
@@ -110,8 +154,9 @@ class DiskCheck:
         row: Row,
         check: Callable[[Row], Iterable[Finding | Looked]],
         again: Callable[[Index, int], Row | BadRow | None],
+        mend: Callable[[Row, Sequence[Finding]], str] | None = None,
     ) -> Iterator[Finding | Looked]:
-        """Check what a row names, again if the row is another one by then."""
+        """Check what a row names, again if the row is another one by then; mend it."""
         for _ in range(MAX_TRIES):
             findings: list[Finding] = []
             for found in check(row):
@@ -125,9 +170,35 @@ class DiskCheck:
             if now is None:
                 return
             if now == row or isinstance(now, BadRow):
-                yield from findings
+                if mend is None:
+                    yield from findings
+                else:
+                    yield from self._mended(row, findings, check, again, mend)
                 return
             row = now
+
+    def _mended(
+        self,
+        row: Row,
+        findings: Sequence[Finding],
+        check: Callable[[Row], Iterable[Finding | Looked]],
+        again: Callable[[Index, int], Row | BadRow | None],
+        mend: Callable[[Row, Sequence[Finding]], str],
+    ) -> Iterator[Finding | Looked]:
+        """Mend what a row names, and look what is still there to be found."""
+        words = mend(row, findings)
+        if not words:
+            yield from findings
+            return
+        now = again(self.index, row.row_id)
+        left: list[Finding] = []
+        if now is not None and not isinstance(now, BadRow):
+            left = [found for found in check(now) if isinstance(found, Finding)]
+        kinds = {finding.kind for finding in left}
+        for finding in findings:
+            if finding.kind not in kinds:
+                yield replace(finding, mended=words)
+        yield from left
 
 
 def _bad_row(bad: BadRow) -> Finding:

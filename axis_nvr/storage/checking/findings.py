@@ -10,6 +10,7 @@ class FindingKind(StrEnum):
     """What is not as it should be. The names are stable: programs go by them."""
 
     INDEX_DAMAGED = "index-damaged"
+    INDEX_INCOMPLETE = "index-incomplete"
     BAD_ROW = "bad-row"
     NO_BLOCKS = "no-blocks"
     NOT_INDEXED = "not-indexed"
@@ -52,6 +53,7 @@ class Finding:
     :param recording_id: empty where it is about the disk as a whole.
     :param block_id: empty where it is about the recording as a whole.
     :param loss: what of the pictures is lost by it; None if nothing is.
+    :param mended: what was done about it, so that it is no more; empty: it is as it was found.
     """
 
     kind: FindingKind
@@ -59,6 +61,7 @@ class Finding:
     block_id: str
     message: str
     loss: Loss | None = None
+    mended: str = ""
 
     @property
     def place(self) -> str:
@@ -67,7 +70,8 @@ class Finding:
 
     def __str__(self) -> str:
         time = "" if self.loss is None else f" at {utc_text(self.loss.start_us)}"
-        return f"{self.place}{time}: {self.message} [{self.kind}]"
+        mended = f", mended: {self.mended}" if self.mended else ""
+        return f"{self.place}{time}: {self.message} [{self.kind}]{mended}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,10 +129,10 @@ def _block(row: Any) -> IndexedBlock | BadRow:
         start_us = _time(start)
         if start_us is None:
             raise WireError("no start time")
-        sizes = (size_bytes or 0, good_bytes)
-        if not all(size is None or (type(size) is int and size >= 0) for size in sizes):
+        size_bytes = size_bytes or 0
+        if type(size_bytes) is not int or size_bytes < 0:
             raise WireError(f"no size: {size_bytes!r:.30}")
-        found = BlockRow(name, recording_id, path, start_us, _time(stop), *sizes)
+        found = BlockRow(name, recording_id, path, start_us, _time(stop), size_bytes, good_bytes)
         return IndexedBlock(row_id, found)
     except WireError as error:
         return BadRow(row_id, _words(recording_id), _words(name), str(error))
