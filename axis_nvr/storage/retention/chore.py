@@ -9,8 +9,11 @@ Each step does the first of these that there is to do:
 3. Blocks that are too old are noted, of the disk as a whole and then of each recording group, and
    their files go.
 
-A step notes a few blocks and never more than are needed; the next one looks at the disk again. When
-what was removed does not show as free it is waited for before more is removed, and nothing is
+A step notes a few blocks and never more than are needed; the next one looks at the disk again.
+While the index is being made anew from the files, what is oldest in it may not be the oldest there
+is: then nothing goes for its age, and for room only once most of the reserve is used up.
+
+When what was removed does not show as free it is waited for before more is removed, and nothing is
 removed for its age by a clock that has just been set (`axis_nvr.storage.retention.patience`).
 """
 
@@ -29,6 +32,7 @@ from axis_nvr.storage.retention.candidates import Candidate, Hunt, Page, oldest_
 from axis_nvr.storage.retention.patience import ClockWatch, Settling
 from axis_nvr.storage.retention.policy import Rules, Why
 from axis_nvr.storage.retention.rate import RateMeter
+from axis_nvr.storage.schema import REBUILD_STATE
 from axis_nvr.storage.sweeper import Sweeper
 from axis_nvr.words import count_words, size_words
 
@@ -48,6 +52,8 @@ STUCK_SECONDS = 600.0
 MAX_STUCK = 32
 #: The search for the oldest block begins from the very beginning again so often.
 FORGET_SECONDS = 3600.0
+#: While the index is being made anew, this part of the reserve may be used up first.
+PATIENT_PART = 0.75
 #: What was removed is told so often.
 TELL_SECONDS = 600.0
 
@@ -124,13 +130,15 @@ class Retention:
         self._rate.note(self._premises.written_bytes(), now)
         rate = self._rate.bytes_per_second()
         missing = self._rules.missing_bytes(space, rate)
+        if self._knows_a_part() and missing:
+            missing -= int(self._rules.reserve_bytes(space, rate) * PATIENT_PART)
         self._tell(space, missing, now)
         if len(self._sweeper.stuck) >= MAX_STUCK:
             return LOOK_SECONDS
-        if missing:
+        if missing > 0:
             return self._make_room(missing, space, now)
         self._has_room(space)
-        if self._removes_old(now):
+        if not self._knows_a_part() and self._removes_old(now):
             return 0.0
         spare = space.free_bytes - self._rules.reserve_bytes(space, rate)
         return min(LOOK_SECONDS, max(1.0, spare / rate / 2)) if rate > 0 else LOOK_SECONDS
@@ -163,6 +171,13 @@ class Retention:
                 self._sweeper.remove_leftovers(recording_id)
             forget_emptied(index, gone)
 
+    def _knows_a_part(self) -> bool:
+        """Tell whether the index is being made anew: what is oldest in it may not be the oldest."""
+        is_partial = self._premises.index.state(REBUILD_STATE) is not None
+        if is_partial:
+            self._hunt.forget()  # what is taken in is older than what is there
+        return is_partial
+
     # Room.
 
     def _space(self) -> Space:
@@ -173,7 +188,8 @@ class Retention:
     def _has_room(self, space: Space) -> None:
         self._finding = None
         self._is_helpless = False
-        self._ballast.lay(space.free_bytes)
+        if self._rules.is_automatic:
+            self._ballast.lay(space.free_bytes)
 
     def _make_room(self, missing: int, space: Space, now: float) -> float:
         """Remove the oldest blocks; tell when to go on."""
@@ -256,7 +272,7 @@ class Retention:
     def _tell(self, space: Space, missing: int, now: float) -> None:
         """Keep `progress` up to date, and log what was removed now and then."""
         words = f"{size_words(space.free_bytes)} free"
-        if missing:
+        if missing > 0:
             words += f", {size_words(missing)} more wanted"
         if self._is_helpless:
             words += ", and all is locked or being recorded"

@@ -7,7 +7,7 @@ from typing import Any, cast
 from axis_nvr.storage.checking.disk import DiskCheck
 from axis_nvr.storage.checking.findings import Finding
 from axis_nvr.storage.files import Space
-from axis_nvr.storage.housekeeping import Premises
+from axis_nvr.storage.housekeeping import Chore, Premises
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import INDEX_NAME
 from axis_nvr.storage.locks import Locks
@@ -16,6 +16,7 @@ from axis_nvr.storage.retention.chore import Retention
 from axis_nvr.storage.retention.policy import Rules
 from tests.storage.faults.fault_files import FaultFiles
 from tests.storage.faults.medium import Medium
+from tests.storage.faults.recovery import CHORES
 from tests.storage.making import START_US, Bench, Digits, video_gop
 
 FOLDER = Path("/media/HDD_DISK")
@@ -73,8 +74,17 @@ class SmallDisk:
         self.bench = bench
         bench.disk.start()
         self.index = Index.join(self.files, FOLDER / INDEX_NAME)
+        for make in CHORES:
+            self.finish(make(self.premises()))
         self.locks = Locks(self.files, FOLDER, self.index, lambda: self.now)
         self.retention: Retention | None = None
+
+    def finish(self, chore: Chore) -> None:
+        """Let a chore do all that there is to do at once."""
+        for _ in range(MAX_STEPS):
+            if chore.step() != 0:
+                return
+        raise AssertionError(f"{chore.name} does not end")
 
     def end(self) -> None:
         """Let go of the disk, as after a stop or a crash."""

@@ -19,6 +19,7 @@ from axis_nvr.storage.retention.chore import (
 )
 from axis_nvr.storage.retention.patience import CLOCK_SECONDS
 from axis_nvr.storage.retention.policy import Rules
+from axis_nvr.storage.schema import REBUILD_STATE
 from tests.durability import proves
 from tests.storage.faults.database import sqlite_error
 from tests.storage.faults.fault_files import Call
@@ -124,6 +125,33 @@ class RoomTests(RetentionCase):
         (row,) = self.disk.bench.disk.place.index.recordings()
         self.assertGreater(row.start_us or 0, START_US)
         self.assertEqual(self.disk.findings(), [])
+
+    @proves(
+        9,
+        fault="the index is lost",
+        moment="while the disk gets full",
+        outcome="until it is made anew most of the reserve is used up before anything is removed",
+    )
+    def test_an_index_that_knows_a_part(self) -> None:
+        """What is oldest in half an index may be new: it goes only if it must."""
+        self.disk.record(20)
+        self.fill(0.1)
+        with self.disk.index.transaction():
+            self.disk.index.set_state(REBUILD_STATE, "")
+        rules = Rules(max_age_days=1)
+        self.disk.now += 5 * DAY
+        self.believe_the_clock(rules)
+        self.disk.retain(rules)
+        self.assertEqual(len(self.disk.media()), 20)
+        self.fill(0.01)
+        self.disk.retain(rules)
+        self.assertLess(len(self.disk.media()), 20)
+        self.assertGreater(len(self.disk.media()), 16)
+        with self.disk.index.transaction():
+            self.disk.index.set_state(REBUILD_STATE, None)
+        self.disk.wait(61)
+        self.disk.retain(rules)
+        self.assertEqual(self.disk.media(), [])
 
     def test_room_that_does_not_show(self) -> None:
         """Where removed files still take room, such as while they are read, no more go at once."""
