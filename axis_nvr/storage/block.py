@@ -18,11 +18,13 @@ When a call fails, the file is cut back to the bytes that are known to be good. 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.storage.clusters import PlannedCluster
 from axis_nvr.storage.files import IFiles, storage_errors, write_at, write_pieces
+from axis_nvr.storage.sync_threads import Pending, Submit
 from axis_nvr.wire.matroska import (
     Closing,
     CuePoint,
@@ -81,6 +83,7 @@ class BlockWriter:
             self._fd = files.create(path)
         self._is_open = self._is_sound = True
         self._identity: tuple[int, int] | None = None
+        self._syncing: Pending | None = None
 
     @property
     def cues(self) -> Sequence[CuePoint]:
@@ -137,13 +140,21 @@ class BlockWriter:
         """Have what is written so far go to the disk, ahead of `sync`."""
         self._files.start_writing(self._fd)
 
+    def start_sync(self, submit: Submit) -> None:
+        """Have another thread make durable what is written so far; `sync` waits for it."""
+        self._syncing = submit(partial(self._files.sync, self._fd))
+
     def sync(self) -> None:
         """Make everything written so far durable.
 
         :raises StorageError: it could not: `give_up` is all that is left to do.
         """
+        syncing, self._syncing = self._syncing, None
         with storage_errors(self.path, "sync"):
-            self._files.sync(self._fd)
+            if syncing is None:
+                self._files.sync(self._fd)
+            else:
+                syncing.wait()
         self._check_name()
         self.good_bytes = self.written_bytes
 
@@ -195,7 +206,11 @@ class BlockWriter:
         """
         self._is_open = False
         with storage_errors(self.path, "close a block"):
-            self._files.close(self._fd)
+            try:
+                if self._syncing is not None:
+                    self._syncing.wait()
+            finally:
+                self._files.close(self._fd)
 
     def give_up(self, *, keep: bool) -> None:
         """Close the file at its last good byte, if it is still open. Raises nothing.

@@ -36,6 +36,7 @@ from axis_nvr.storage.queue import WriteQueue
 from axis_nvr.storage.recording import RecordingDetails
 from axis_nvr.storage.rest import Rest
 from axis_nvr.storage.running_recording import Recording
+from axis_nvr.storage.sync_threads import SyncThreads
 from axis_nvr.storage.threads import StartThread, start_thread
 from axis_nvr.storage.writer import DiskWriter, Job, OpenRecording, WriteGop
 
@@ -312,6 +313,8 @@ class Disk:
     def _run(self) -> None:
         """Be the writer thread."""
         call = self._reactor.callFromThread
+        sync_threads = SyncThreads(self._start_thread, f"sync {self.disk_id}")
+        self._writer.submit = sync_threads.submit
         try:
             unfinished = self._writer.start()
             premises = replace(self._writer.premises(), is_busy=self._is_busy)
@@ -331,6 +334,7 @@ class Disk:
             self._writer.stop()
         except Exception as error:
             stop_error = error
+        sync_threads.stop()
         call(self._stop_ended, stop_error)
 
     def _is_busy(self) -> bool:

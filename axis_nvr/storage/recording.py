@@ -40,6 +40,7 @@ from axis_nvr.storage.layout import RECORDING_XML, block_file
 from axis_nvr.storage.papers import Papers, RecordingDetails
 from axis_nvr.storage.place import Place
 from axis_nvr.storage.stream_tracks import StreamTracks, track_order
+from axis_nvr.storage.sync_threads import Submit
 from axis_nvr.storage.vanished import drop_vanished, end_recording, ensure_recording, is_gone
 from axis_nvr.storage.xml import BlockStatus, BlockXml
 
@@ -259,10 +260,16 @@ class RecordingWriter:
 
     # Stride 2: what was written becomes durable, and is told in XML.
 
-    def start_writing(self) -> None:
-        """Have all that was written go to the disk, ahead of `sync`."""
+    def start_sync(self, submit: Submit | None) -> None:
+        """Have all that was written go to the disk, ahead of `sync`.
+
+        :param submit: has it synced by other threads; without it it is only begun.
+        """
         for block in self._touched:
-            block.writer.start_writing()
+            if submit is None:
+                block.writer.start_writing()
+            else:
+                block.writer.start_sync(submit)
 
     def sync(self, now: float) -> None:
         """Make all that was written durable, and lay out what the index is to be told.
@@ -272,6 +279,9 @@ class RecordingWriter:
         self._now = now
         failure, self._failure = self._failure, None
         for block in self._touched.copy():
+            if failure is not None and not block.is_announced:
+                self._lose(block, str(failure), failure)  # its name went with the folder's sync
+                continue
             try:
                 self._make_durable(block)
             except StorageError as error:
