@@ -8,14 +8,13 @@ parts of them, and leaves everything else, whatever is odd about it, to the gene
     | $ | channel | length | 80 | type | sequence | timestamp | SSRC | fragment header | content
     '------------------- head, 8 bytes -----------'-------------- tail ----------------'
 
-- Fragments of an open NAL unit: `head` is compared as one number, which grows by 1 from packet to
-  packet since the sequence number is its end, and `tail` as bytes. Where the sequence number wraps
-  the loop begins anew: a carry must not become the next payload type. This is done whenever a
-  fragmented NAL unit is open.
-- The first packet: what it begins with is looked up, the timestamp begins a picture. This is done
-  only while the stream is *steady*: units leave at their marked packet, nothing was lost, nothing
-  is held back.
-- The last packet, if it is marked: the picture is joined, once, and handed on.
+- A picture whose fragments are all there is taken as a whole (`axis_nvr.session.picture_shape`).
+- Of others what is there: the first packet, fragments of an open NAL unit, the last one. `head` is
+  compared as a number, which grows by 1 from packet to packet since the sequence number is its end,
+  and `tail` as bytes. Where the sequence number wraps the loop begins anew: a carry must not become
+  the next payload type. The fragments are taken whenever a fragmented NAL unit is open.
+- Pictures begin and end here only while the stream is *steady*: units leave at their marked packet,
+  nothing was lost, nothing is held back.
 
 Padding, CSRCs and header extensions change the first byte of the packet, and so `head`.
 
@@ -33,13 +32,19 @@ from axis_nvr.media.units import VideoFormat
 from axis_nvr.session.depacketizers.nal_units import (
     END_BIT,
     MAX_UNIT_BYTES,
+    SLICE,
+    SYNC,
     Beginning,
     NalUnitDepacketizer,
 )
+from axis_nvr.session.picture_shape import PAYLOAD, PictureShape
 from axis_nvr.session.rtp_receiver import RtpReceiver
 
-#: Shapes of packets that are remembered, a pair of sizes each.
-MAX_SHAPES = 256
+#: Sizes of fragments that are remembered, a pair of sizes each.
+MAX_SIZES = 256
+#: Shapes of pictures that are remembered for each source. Most cameras have one for key frames and
+#: one for others; to learn one takes 300 µs, so that others go by parts.
+MAX_SHAPES = 16
 #: Beginnings of packets that are remembered for each source.
 MAX_BEGINNINGS = 64
 
@@ -50,13 +55,13 @@ MARKER = 0x80 << 16
 MIN_FRAME_BYTES = 20
 #: How a packet leaves its NAL unit: as yet incomplete, or complete without a marker or with it.
 OPEN, UNMARKED, MARKED = range(3)
-#: Where the RTP payload begins in a frame without CSRCs and extension.
-PAYLOAD = 16
+#: Bytes of a frame before its sequence number.
+START = 6
 _WORD = struct.Struct("!Q")
 
 
-@lru_cache(maxsize=MAX_SHAPES)
-def _shape(tail_size: int, content_size: int) -> struct.Struct:
+@lru_cache(maxsize=MAX_SIZES)
+def _fragment(tail_size: int, content_size: int) -> struct.Struct:
     """Give what takes a frame apart into head, tail and content."""
     return struct.Struct(f"!Q{tail_size}s{content_size}s")
 
@@ -83,8 +88,10 @@ class Pictures:
         "_may_begin",
         "_middle_tail",
         "_nal_units",
+        "_number",
         "_payload_type",
         "_receiver",
+        "_shapes",
         "_source",
         "_start",
         "_steady",
@@ -110,9 +117,11 @@ class Pictures:
         self._armed = False  # something may be taken
         self._may_begin = self._steady = False
         self._head = 0  # of each frame, without length, marker and sequence number
+        self._number = 0  # of the next packet, while a read is being taken; does not wrap
         self._source = self._middle_tail = self._last_tail = b""
         self._start = struct.Struct(f"!QI4s{nal_units.FRAGMENT_HEADER_BYTES}s")
         self._beginnings: dict[bytes, Beginning] = {}
+        self._shapes: dict[bytes, PictureShape] = {}
         self._sync = False
         self._format: VideoFormat | None = None
 
@@ -125,7 +134,10 @@ class Pictures:
         """
         nal_units, receiver = self._nal_units, self._receiver
         assert receiver.ssrc is not None
-        self._head = DOLLAR << 56 | channel << 48 | 0x80 << 24 | self._payload_type << 16
+        head = DOLLAR << 56 | channel << 48 | 0x80 << 24 | self._payload_type << 16
+        if head != self._head:
+            self._head = head
+            self._shapes.clear()
         self._source = receiver.ssrc.to_bytes(4, "big")
         self._may_begin = may_begin
         if header := nal_units.fragment_header:
@@ -134,8 +146,10 @@ class Pictures:
             self._middle_tail = source + header
             self._last_tail = source + header[:-1] + bytes((header[-1] | END_BIT,))
         self._settle()
-        # The picture that is open was not looked at from its beginning: it ends the general way.
-        self._steady = self._steady and not nal_units.fragments
+        if nal_units.fragments:  # the picture that is open may have begun the general way
+            role = nal_units.ROLES[nal_units.fragments[0][0]]
+            self._steady = self._steady and bool(role & SLICE)
+            self._sync = bool(role & SYNC)
         return self._armed
 
     def _settle(self) -> None:
@@ -156,37 +170,70 @@ class Pictures:
         :param place: where a frame begins.
         :returns: where the first frame begins that was not taken; `place` if none was.
         """
-        nal_units, receiver, size = self._nal_units, self._receiver, len(data)
-        sequence_number = receiver.expected_sequence_number
-        assert sequence_number is not None
-        count = octets = 0  # taken, and not yet told to the receiver
-        while self._armed and place + MIN_FRAME_BYTES <= size:
-            length = data[place + 2] << 8 | data[place + 3]
-            end = place + 4 + length
-            if end > size or length < MIN_FRAME_BYTES - 4:
-                break
-            head = self._head | length << 32 | sequence_number
-            taken = 1
-            if not nal_units.fragment_header:
-                ended = self._take_first(data, place, end, head)
-            elif data.startswith(self._middle_tail, place + 8):
-                taken = self._take_middles(data, place, length, head)
-                ended = OPEN if taken else None
-            else:
-                ended = self._take_last(data, place, end, head)
-            if ended is None:
-                break
-            place += taken * (4 + length)
-            count += taken
-            octets += taken * (length - 12)
-            sequence_number = sequence_number + taken & 0xFFFF
-            if ended != OPEN:
-                receiver.advance(count, octets, self.now)
-                count = octets = 0
-                self._end(ended == MARKED)
-        if count:
-            receiver.advance(count, octets, self.now)
+        receiver, begin, last = self._receiver, place, len(data) - MIN_FRAME_BYTES
+        assert receiver.expected_sequence_number is not None
+        self._number = number = receiver.expected_sequence_number
+        while self._armed and place <= last:
+            following = place
+            if self._steady and not self._nal_units.fragments:
+                following = self._take_whole(data, place)
+            if following == place:
+                following = self._take_part(data, place)
+                if following == place:
+                    break
+            place = following
+        if count := self._number - number:
+            receiver.advance(count, place - begin - count * PAYLOAD, self.now)
         return place
+
+    def _take_whole(self, data: bytes, place: int) -> int:
+        """Take a picture of one fragmented NAL unit that is there from beginning to end.
+
+        :returns: where it ends; `place` if it was not taken, for it may go by parts.
+        """
+        nal_units, receiver = self._nal_units, self._receiver
+        header = data[place + PAYLOAD : place + PAYLOAD + nal_units.FRAGMENT_HEADER_BYTES]
+        begin = data[place : place + START] + header
+        shape = self._shapes.get(begin) or self._learn_shape(begin)
+        if shape is None:
+            return place
+        found = shape.find(data, place, self._number & 0xFFFF)
+        if found is None or found.source != self._source or found.timestamp == receiver.timestamp:
+            return place
+        beginning = self._beginnings[header]
+        unit = nal_units.join_picture(beginning.nal_header, found.contents, found.size)
+        if unit is None:
+            return place
+        nal_units.timestamp = receiver.begin_timestamp(found.timestamp, self.now)
+        self._number += found.frames
+        assert self._format is not None
+        self._take_picture(nal_units.timestamp, unit, beginning.sync, self._format)
+        return found.end
+
+    def _take_part(self, data: bytes, place: int) -> int:
+        """Take a packet, or fragments of the same size.
+
+        :returns: where what was taken ends; `place` if nothing was.
+        """
+        length = data[place + 2] << 8 | data[place + 3]
+        end = place + 4 + length
+        if end > len(data) or length < MIN_FRAME_BYTES - 4:
+            return place
+        head = self._head | length << 32 | self._number & 0xFFFF
+        if not self._nal_units.fragment_header:
+            ended = self._take_first(data, place, end, head)
+        elif data.startswith(self._middle_tail, place + 8):
+            taken = self._take_middles(data, place, length, head)
+            self._number += taken
+            return place + taken * (4 + length)
+        else:
+            ended = self._take_last(data, place, end, head)
+        if ended is None:
+            return place
+        self._number += 1
+        if ended != OPEN:
+            self._end(ended == MARKED)
+        return end
 
     def _take_first(self, data: bytes, place: int, end: int, head: int) -> int | None:
         """Take a packet that begins a picture, or its next slice; it may be the whole of it.
@@ -220,7 +267,7 @@ class Pictures:
         return OPEN
 
     def _take_middles(self, data: bytes, place: int, length: int, head: int) -> int:
-        """Take fragments of the same size: the hottest loop of all.
+        """Take fragments of the same size.
 
         :returns: how many.
         """
@@ -236,7 +283,7 @@ class Pictures:
         )
         expected = head
         frames = memoryview(data)[place : place + most * (4 + length)]
-        for found, rest, content in _shape(len(tail), content_size).iter_unpack(frames):
+        for found, rest, content in _fragment(len(tail), content_size).iter_unpack(frames):
             if found != expected or rest != tail:
                 break
             append(content)
@@ -281,3 +328,26 @@ class Pictures:
             self._beginnings.clear()
         self._beginnings[header] = beginning = self._nal_units.beginning(header)
         return beginning
+
+    def _learn_shape(self, begin: bytes) -> PictureShape | None:
+        """Learn what pictures look like that begin with a fragment of some size.
+
+        :param begin: of its frame: what is in front of the sequence number, then the header of the
+            fragment.
+        :returns: None if no shape is to be learned from it.
+        """
+        start, header = begin[:START], begin[START:]
+        head = int.from_bytes(start, "big") << 16
+        length = head >> 32 & 0xFFFF
+        beginning = self._beginnings.get(header)
+        if (
+            beginning is None
+            or not beginning.nal_header
+            or head & ~(0xFFFF << 32) != self._head
+            or length < MIN_FRAME_BYTES - 4
+            or len(self._shapes) >= MAX_SHAPES
+        ):
+            return None
+        shape = PictureShape(start, header, beginning.middle, beginning.last)
+        self._shapes[begin] = shape
+        return shape

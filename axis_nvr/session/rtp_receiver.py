@@ -311,4 +311,5 @@ class RtpReceiver:
             if difference < MAX_JITTER_SECONDS * self._clock_rate:
                 self._jitter += (difference - self._jitter) / 16
         self._transit = transit
+        self._last_heard = now
         return unwrapped

@@ -290,15 +290,68 @@ class EqualityTests(SynchronousTestCase):
                 recorder = Recorder([track(0, codec)])
                 recorder.feed(warmed_up(codec, sender))
                 frames = []
-                for index, slices in enumerate([[500], [5], [300, 300], [900], [1]]):
+                sizes = [[500], [5], [300, 300], [900], [1], [2000], [7000]]
+                for index, slices in enumerate(sizes):
                     parts = payloads(codec, Picture(slices, False, False, False), False, 20)
                     frames += [interleaved(0, q) for q in sender.unit(parts, 3000 * index)]
                 data = b"".join(frames)
                 patch = self.patch(MediaTrack, "receive_packet", None)
                 for start in range(0, len(data), size):
                     recorder.feed(data[start : start + size])
-                self.assertEqual(len(recorder.units), WARM_UP_PICTURES + 5)
+                self.assertEqual(len(recorder.units), WARM_UP_PICTURES + len(sizes))
                 patch.restore()
+
+    def test_whole_pictures_go_as_a_whole(self) -> None:
+        """One whose beginning was seen before is taken at once, and no other in its place."""
+        for codec, nal in CODECS.items():
+            sender = Sender(sequence_number=120)
+            recorder = Recorder([track(0, codec)])
+            recorder.feed(warmed_up(codec, sender))
+            pictures = [nal.fragment(nal.other + b"\x42" * size, 20) for size in (90, 30, 4000)]
+            first, *others = [
+                b"".join(interleaved(0, q) for q in sender.unit(parts, 3000 * index))
+                for index, parts in enumerate([*pictures[:1], *pictures * 3])
+            ]
+            recorder.feed(first)
+            patches = (
+                self.patch(pictures_module.Pictures, "_take_part", lambda self, data, place: place),
+                self.patch(MediaTrack, "receive_packet", None),
+            )
+            recorder.feed(b"".join(others))
+            for patch in patches:
+                patch.restore()
+            sizes = [len(unit.data) for unit in recorder.units[WARM_UP_PICTURES + 1 :]]
+            head = 4 + len(nal.other)
+            self.assertEqual(sizes, [head + 90, head + 30, head + 4000] * 3)
+            self.assertEqual(recorder.media.statistics()[0].lost, 0)
+
+    def test_a_picture_cut_anywhere(self) -> None:
+        """Wherever the read ends, the picture is the same, and so is the next one."""
+        sender = Sender(sequence_number=65_000)
+        recorder = Recorder([track()])
+        recorder.feed(warmed_up(Codec.H264, sender))
+        fragments = p.fu_a(p.P + bytes(50), 20)
+        for cut in range(len(b"".join(fragments)) + 16 * len(fragments)):
+            picture = sender.unit(fragments, 3000 * cut)
+            data = b"".join(interleaved(0, packet) for packet in picture)
+            recorder.feed(data[:cut])
+            recorder.feed(data[cut:])
+            self.assertEqual(
+                recorder.datas()[WARM_UP_PICTURES + cut :], [p.sample(p.P + bytes(50))]
+            )
+
+    def test_what_is_not_quite_a_picture(self) -> None:
+        """Any byte of a head that differs, in any of the frames, keeps it from being taken."""
+        picture = p.fu_a(p.P + b"\x42" * 50, 20)
+        for number in range(16 * len(picture)):
+
+            def patched(packets: list[bytes], at: int = number) -> list[bytes]:
+                index, offset = len(picture) + at // 16, at % 16
+                packet = packets[index]
+                odd = packet[:offset] + bytes((packet[offset] ^ 1,)) + packet[offset + 1 :]
+                return [*packets[:index], odd, *packets[index + 1 :]]
+
+            self.odd((0, picture), (3000, picture), (6000, picture), change=patched)
 
     def test_units_of_their_own(self) -> None:
         """A picture of one slice and no more becomes a unit without the general way of ending."""
@@ -405,6 +458,53 @@ class EqualityTests(SynchronousTestCase):
         outcome = self.odd(*units, change=lambda packets: packets[1:])
         self.assertEqual([unit.timestamp - BEGIN for unit in outcome[0]], [6000])
 
+    def test_a_loss_before_an_empty_packet(self) -> None:
+        """It is not forgotten: the slice that follows must begin its picture, and does not."""
+        picture, later = p.fu_a(p.P + bytes(50), 20), p.fu_a(p.LATER_P + bytes(50), 20)
+        units = [(0, [p.P + b"1"]), (0, [p.P + b"2"]), (0, [b""]), (3000, later), (6000, picture)]
+        outcome = self.odd(*units, change=lambda packets: [packets[0], *packets[2:]])
+        self.assertEqual([unit.timestamp - BEGIN for unit in outcome[0]], [0, 6000])
+
+    def test_start_codes_that_come_late(self) -> None:
+        """A camera that has sent one is searched for more from its next picture on."""
+        two = p.P + b"1" * 400 + b"\0\0\1" + p.LATER_P + b"2" * 400
+        soon = p.P + b"1" + b"\0\0\1" + p.LATER_P + b"2" * 400
+        units = [(3000 * at, p.fu_a(nal, 50)) for at, nal in enumerate((two, two, soon, two))]
+        datas = [bytes(unit.data) for unit in self.odd(*units)[0]]
+        self.assertEqual(datas[:2], [p.sample(two)] * 2)
+        self.assertEqual(datas[2], p.sample(p.P + b"1", p.LATER_P + b"2" * 400))
+        self.assertEqual(datas[3], p.sample(p.P + b"1" * 400, p.LATER_P + b"2" * 400))
+
+    def test_a_picture_of_another_source(self) -> None:
+        """All of its packets are alike, and still it is not the stream that was listened to."""
+        picture = p.fu_a(p.P + bytes(50), 20)
+
+        def from_another(packets: list[bytes]) -> list[bytes]:
+            odd = [packet[:8] + b"\0\0\0\7" + packet[12:] for packet in packets[3:6]]
+            return [*packets[:3], *odd, *packets[6:]]
+
+        outcome = self.odd(*((3000 * at, picture) for at in range(4)), change=from_another)
+        self.assertGreater(outcome[1][0].foreign, 0)
+
+    def test_after_a_long_pause(self) -> None:
+        """The turns of the timestamp are counted once for a read, not for each picture in it."""
+        picture, pause = p.fu_a(p.P + bytes(50), 20), 30_000
+        sender = Sender(sequence_number=10)
+        recorder = Recorder([track()])
+        recorder.feed(warmed_up(Codec.H264, sender))
+        stamps = [BEGIN + 90_000 * pause + 3000 * at & 0xFFFF_FFFF for at in range(3)]
+        packets = [packet for stamp in stamps for packet in sender.unit(picture, stamp)]
+        recorder.feed(b"".join(interleaved(0, packet) for packet in packets), 100.0 + pause)
+        first, second, third = (unit.timestamp for unit in recorder.units[WARM_UP_PICTURES:])
+        self.assertEqual((second - first, third - second), (3000, 3000))
+
+    def test_encryption_that_begins(self) -> None:
+        """Pictures that are taken in bulk are judged too."""
+        noise = p.fu_a(p.P[:1] + b"\0" * 50, 20)
+        count = nal_units.ENCRYPTION_WINDOW * nal_units.JUDGED_EVERY
+        outcome = self.odd(*((3000 * at, noise) for at in range(count)))
+        self.assertTrue(outcome[1][0].suspected_encrypted)
+
     def test_a_leap(self) -> None:
         """What timelines tell comes with the unit."""
         units = [(3000 * index + (index > 1) * 0x8000000, [p.P + b"1"]) for index in range(4)]
@@ -438,6 +538,16 @@ class EqualityTests(SynchronousTestCase):
         outcome = receive(Codec.H264, [data])
         self.assertEqual(outcome, self.general(Codec.H264, [data]))
         self.assertEqual([len(unit.data) for unit in outcome[0]], [57, 57, 114, 114, 114])
+
+    def test_a_whole_picture_that_is_too_large(self) -> None:
+        """It is thrown away; one of just the size is not."""
+        self.patch(nal_units, "MAX_UNIT_BYTES", 300)
+        self.patch(pictures_module, "MAX_UNIT_BYTES", 300)
+        for size, kept in ((296, 3), (297, 2)):
+            large = p.fu_a(p.P + bytes(size - len(p.P)), 20)
+            usual = p.fu_a(p.P + bytes(50), 20)
+            outcome = self.odd((0, usual), (3000, large), (6000, usual))
+            self.assertEqual(len(outcome[0]), kept)
 
     def test_the_largest_unit(self) -> None:
         """A unit does not grow past its limit on the hot path either."""

@@ -34,7 +34,7 @@ the number of packets.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
 from axis_nvr.media.parameter_sets import ParameterSets
@@ -93,7 +93,7 @@ class NalUnitDepacketizer(ABC):
     :ivar fragments: the open fragmented NAL unit, in pieces; empty if none is open.
     :ivar fragment_bytes: how much it is.
     :ivar is_marked: the marker has come for the unit of this timestamp.
-    :ivar last_marked: the marker was set in the last packet.
+    :ivar last_marked: the marker was set in the last packet; kept while `fragments` are open.
     :ivar timestamp: of the open access unit; None before the first.
     :ivar fragment_header: what a payload that continues the open fragmented NAL unit begins with;
         empty if none is open or what is open has been given up.
@@ -181,20 +181,32 @@ class NalUnitDepacketizer(ABC):
         return Beginning(True, bool(role & SYNC), nal_header, middle, last)
 
     def take_picture(self) -> bytes | None:
-        """Give out the fragmented NAL unit, which is whole and steady, as a unit of its own.
+        """Give out the open fragmented NAL unit, of which all has come, as `join_picture` does."""
+        data = self.join_picture(b"", self.fragments, self.fragment_bytes)
+        if data is not None:
+            self._give_fragments_up()
+        return data
+
+    def join_picture(self, header: bytes, contents: Iterable[bytes], size: int) -> bytes | None:
+        """Join a slice that came whole, steady and marked into a unit of its own.
 
         It is the fast path of `complete` with a marker.
 
+        :param header: of the NAL unit, unless `contents` begin with it.
+        :param contents: the rest of it, in pieces.
+        :param size: of the contents, in bytes.
         :returns: None if `complete` must be called, for it may be odd in some way.
         """
-        if self.unit or self._lost or self._damaged or self._unjudged <= 1:
+        size += len(header)
+        if self.unit or self._lost or self._damaged or LENGTH_BYTES + size > MAX_UNIT_BYTES:
             return None
-        data = b"".join((self.fragment_bytes.to_bytes(LENGTH_BYTES, "big"), *self.fragments))
+        data = b"".join((size.to_bytes(LENGTH_BYTES, "big"), header, *contents))
         if data.find(_START_CODE, LENGTH_BYTES, LENGTH_BYTES + START_CODE_SEARCH_BYTES) >= 0:
             return None
         self._unjudged -= 1
-        self.is_marked = self.last_marked = True
-        self._give_fragments_up()
+        if self._unjudged <= 0:
+            self._judge(data[LENGTH_BYTES : LENGTH_BYTES + 8])
+        self.is_marked = True
         return data
 
     def complete(self, marker: bool) -> Sequence[Frame]:
@@ -205,7 +217,6 @@ class NalUnitDepacketizer(ABC):
         self._end_fragment()
         if marker:
             self._mark()
-        self.last_marked = marker
         frames, self._frames = self._frames, []
         return frames
 
