@@ -21,9 +21,9 @@ class AdmissionTests(SynchronousTestCase):
         self.clock = Clock()
         start = self.disk.start
 
-        def starts() -> Deferred[None]:
+        def starts(*, is_known: bool = False) -> Deferred[None]:
             self.started += 1
-            return start()
+            return start(is_known=is_known)
 
         self.disk.start = starts  # type: ignore[method-assign]
 

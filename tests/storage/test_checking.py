@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from axis_nvr.media.gop import Gop
+from axis_nvr.media.units import AudioFormat, Codec, Gap, GapReason
 from axis_nvr.storage.checking.disk import DiskCheck
 from axis_nvr.storage.checking.findings import Finding, FindingKind, Looked, Loss
 from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.storage.index import Index
 from tests.durability import proves
-from tests.storage.making import START_US, Bench, video_gop
+from tests.storage.making import AUDIO, START_US, Bench, gop_of, sound_gop, unit, video_gop
 
 SECOND = 1_000_000
 SEGMENT = b"\x18\x53\x80\x67"
@@ -425,6 +427,55 @@ class OverlapTests(SynchronousTestCase):
         noted = f"VALUES (1, {START_US}, {START_US + 30 * SECOND}, 'clock-stepped', 0, '')"
         columns = "recording_id, start_us, end_us, reason, lost_packets, detail"
         self.assertEqual(self.overlaps(f"INSERT INTO nvr_gaps ({columns}) {noted}"), [])
+
+
+class SoundBlocksTests(SynchronousTestCase):
+    """What a camera and its clock may do is nothing to be found."""
+
+    def check(self, *gops: Gop) -> list[Finding]:
+        bench = Bench(self.mktemp())
+        bench.disk.start()
+        recording = bench.open()
+        for gop in gops:
+            self.assertEqual(bench.write(recording, gop), [None])
+        bench.close(recording)
+        bench.disk.stop()
+        files = cast(IFiles, Files())
+        index = Index.open_read_only(files, bench.folder / "index.db")
+        check = DiskCheck(files, bench.folder, index, wait=lambda seconds: None)
+        found = [one for one in check.run() if isinstance(one, Finding)]
+        index.close()
+        return found
+
+    def test_sound(self) -> None:
+        """Sound alone, and sound whose file is of another version."""
+        opus = AudioFormat(Codec.OPUS, b"", 48000, 2, 0)
+        for form in (AUDIO, opus):
+            gops = [sound_gop(START_US + at * 2 * SECOND, form=form) for at in range(3)]
+            self.assertEqual(self.check(*gops), [], form)
+
+    def test_pictures_in_decoding_order(self) -> None:
+        """Pictures are stored as they are decoded, not as they are shown."""
+        gops = []
+        for at in range(3):
+            begin = START_US + at * 2 * SECOND
+            order = enumerate((0, 3, 1, 2, 6, 4, 5))
+            units = [unit(begin + k * 250_000, sync=not n, data=b"x%d" % k) for n, k in order]
+            gops.append(gop_of(units, begin + 2 * SECOND))
+        self.assertEqual(self.check(*gops), [])
+
+    def test_a_long_group_and_gaps(self) -> None:
+        """A group of several clusters; a block with Tags."""
+        gap = Gap(START_US, START_US + 5, GapReason.PACKETS_LOST, 7, "words")
+        self.assertEqual(self.check(video_gop(START_US, frames=200, gaps=[gap])), [])
+
+    def test_a_clock_that_is_set_back(self) -> None:
+        """Blocks go back in time, by much and by little."""
+        hour = 3600 * SECOND
+        back = Gap(START_US + 2 * SECOND, START_US - hour, GapReason.CLOCK_STEPPED)
+        gops = (video_gop(START_US), video_gop(START_US - hour, gaps=[back]))
+        self.assertEqual(self.check(*gops), [])
+        self.assertEqual(self.check(video_gop(START_US), video_gop(START_US + SECOND)), [])
 
 
 class RunningDiskTests(SynchronousTestCase):

@@ -33,7 +33,7 @@ def check_recording(
     ((first,),) = index.query(query, row.row_id)
     if first is None:
         yield finding(FindingKind.NO_BLOCKS, "it has no block")
-    elif row.start_us is None or _time(first) not in (None, row.start_us):
+    elif not _begins_with_a_block(index, row, first):
         message = f"it starts {_words(row.start_us)}, its oldest block at {str(first)[:40]}"
         yield finding(FindingKind.TIME_DIFFERS, message)
     try:
@@ -49,6 +49,14 @@ def check_recording(
     else:
         for message in _xml_faults(xml, row):
             yield finding(FindingKind.XML_DIFFERS, f"{RECORDING_XML} {message}")
+
+
+def _begins_with_a_block(index: Index, row: IndexedRecording, first: object) -> bool:
+    """Tell whether a recording starts with a block: the oldest, unless the clock was set back."""
+    if row.start_us is None or _time(first) in (None, row.start_us):
+        return row.start_us is not None
+    query = "SELECT 1 FROM blocks WHERE recording_id = ? AND starttime = ? LIMIT 1"
+    return any(True for _ in index.query(query, row.row_id, utc_text(row.start_us)))
 
 
 def _xml_faults(xml: RecordingXml, row: IndexedRecording) -> Iterator[str]:
