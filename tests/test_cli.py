@@ -15,7 +15,9 @@ from tests.storage.making import START_US, Bench, video_gop
 RECORDING = "20240506_070809_A000_ACCC8E012345"
 
 
-class CliTests(SynchronousTestCase):
+class CliCase(SynchronousTestCase):
+    """A disk with a recording, and the command line."""
+
     def setUp(self) -> None:
         bench = Bench(self.mktemp())
         bench.disk.start()
@@ -37,6 +39,8 @@ class CliTests(SynchronousTestCase):
                 code = int(end.code or 0)
         return code, output.getvalue(), errors.getvalue()
 
+
+class CliTests(CliCase):
     def test_ls(self) -> None:
         """A line for each recording; no text of it reaches the terminal as a command."""
         code, output, errors = self.call("ls", self.disk)

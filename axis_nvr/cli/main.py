@@ -11,13 +11,14 @@ from collections.abc import Sequence
 
 from axis_nvr.cli.check import CHECK
 from axis_nvr.cli.command import EXIT_FAILED, EXIT_OK
+from axis_nvr.cli.lock import LOCK, LOCKS, UNLOCK
 from axis_nvr.cli.rebuild import REBUILD
 from axis_nvr.cli.recordings import LS, SHOW
 from axis_nvr.cli.verify import VERIFY
 from axis_nvr.errors import NvrError
 
 #: Every command there is.
-COMMANDS = (LS, SHOW, CHECK, REBUILD, VERIFY)
+COMMANDS = (LS, SHOW, LOCK, UNLOCK, LOCKS, CHECK, REBUILD, VERIFY)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -18,12 +18,15 @@ from axis_nvr.cli.command import (
     time_words,
     utc_or_none,
 )
+from axis_nvr.cli.lock import known_locks, lock_json, print_locks
 from axis_nvr.media.units import Gap
 from axis_nvr.storage.index import BlockRow, RecordingRow
 from axis_nvr.words import size_words
 
 
-def _recording_json(row: RecordingRow, blocks: Sequence[BlockRow]) -> dict[str, Any]:
+def _recording_json(
+    row: RecordingRow, blocks: Sequence[BlockRow], *, locked: bool
+) -> dict[str, Any]:
     return {
         "recordingid": row.recording_id,
         "starttime": utc_or_none(row.start_us),
@@ -39,6 +42,7 @@ def _recording_json(row: RecordingRow, blocks: Sequence[BlockRow]) -> dict[str, 
         "audio": None if row.audio is None else row.audio.mime_type,
         "blocks": len(blocks),
         "size": sum(block.size_bytes for block in blocks),
+        "locked": locked,
     }
 
 
@@ -72,10 +76,16 @@ def _status(block: BlockRow) -> str:
 def _list_recordings(arguments: argparse.Namespace) -> int:
     with index_of(arguments) as index:
         found = [(row, list(index.blocks(row.recording_id))) for row in index.recordings()]
+        locked = {lock.recording_id for lock in known_locks(index)}
     if arguments.json:
-        print_json([_recording_json(row, blocks) for row, blocks in found])
+        print_json(
+            [
+                _recording_json(row, blocks, locked=row.recording_id in locked)
+                for row, blocks in found
+            ]
+        )
         return EXIT_OK
-    titles = ("RECORDING", "START", "DURATION", "BLOCKS", "SIZE", "TRIGGER", "DEVICE")
+    titles = ("RECORDING", "START", "DURATION", "BLOCKS", "SIZE", "LOCKED", "TRIGGER", "DEVICE")
     print_table(
         titles,
         (
@@ -87,6 +97,7 @@ def _list_recordings(arguments: argparse.Namespace) -> int:
                 else "recording",
                 str(len(blocks)),
                 size_words(sum(block.size_bytes for block in blocks)),
+                "locked" if row.recording_id in locked else "-",
                 row.event,
                 row.device,
             )
@@ -104,8 +115,10 @@ def _show_recording(arguments: argparse.Namespace) -> int:
             return EXIT_FOUND
         blocks = list(index.blocks(row.recording_id))
         gaps = list(index.gaps(row.recording_id))
-    told = _recording_json(row, blocks)
+        locks = known_locks(index, row.recording_id)
+    told = _recording_json(row, blocks, locked=bool(locks))
     if arguments.json:
+        told["locks"] = [lock_json(lock) for lock in locks]
         told["blocks"] = [_block_json(block) for block in blocks]
         told["gaps"] = [_gap_json(gap) for gap in gaps]
         print_json(told)
@@ -119,6 +132,9 @@ def _show_recording(arguments: argparse.Namespace) -> int:
     if gaps:
         print()
         _print_gaps(gaps)
+    if locks:
+        print()
+        print_locks(locks, with_recording=False)
     return EXIT_OK
 
 
@@ -160,4 +176,4 @@ def _show_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 LS = Command("ls", "list the recordings of a disk", disk_arguments, _list_recordings)
-SHOW = Command("show", "show one recording: blocks, gaps", _show_arguments, _show_recording)
+SHOW = Command("show", "show one recording: blocks, gaps, locks", _show_arguments, _show_recording)
