@@ -10,9 +10,27 @@ Output for programs, with ``--json``: one object::
 import argparse
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
-from axis_nvr.cli.command import EXIT_FOUND, EXIT_OK, Command, disk_arguments, print_json
+from twisted.logger import (
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    formatEvent,
+    globalLogPublisher,
+)
+from zope.interface import provider
+
+from axis_nvr.cli.command import (
+    EXIT_FOUND,
+    EXIT_OK,
+    Command,
+    disk_arguments,
+    print_json,
+    printable,
+)
 from axis_nvr.cli.progress import ProgressBar
 from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.storage.housekeeping import Progress
@@ -23,12 +41,13 @@ from axis_nvr.storage.repair.offline import OLD_NAME, rebuild_index
 def _rebuild(arguments: argparse.Namespace) -> int:
     had_index = (arguments.disk / INDEX_NAME).exists()
     bar = ProgressBar(0, 0, sys.stderr, what="hours")
-    report = rebuild_index(
-        cast(IFiles, Files()),
-        arguments.disk,
-        time.time,
-        progress=lambda progress: _show(bar, progress),
-    )
+    with _warnings_shown(bar):
+        report = rebuild_index(
+            cast(IFiles, Files()),
+            arguments.disk,
+            time.time,
+            progress=lambda progress: _show(bar, progress),
+        )
     bar.clear()
     if arguments.json:
         print_json(
@@ -44,6 +63,23 @@ def _rebuild(arguments: argparse.Namespace) -> int:
         if had_index:
             print(f"the old index is {OLD_NAME}")
     return EXIT_FOUND if report.left else EXIT_OK
+
+
+@contextmanager
+def _warnings_shown(bar: ProgressBar) -> Iterator[None]:
+    """Tell people what a recorder would tell its log: which files are left as they are."""
+
+    @provider(ILogObserver)
+    def show(event: LogEvent) -> None:
+        if event.get("log_level", LogLevel.debug) >= LogLevel.warn:
+            bar.clear()
+            print(printable(formatEvent(event)), file=sys.stderr)
+
+    globalLogPublisher.addObserver(show)
+    try:
+        yield
+    finally:
+        globalLogPublisher.removeObserver(show)
 
 
 def _show(bar: ProgressBar, progress: Progress) -> None:
