@@ -284,13 +284,18 @@ _KINDS = {
     errno.ENXIO: StorageErrorKind.ABSENT,
     errno.EWOULDBLOCK: StorageErrorKind.LOCKED,
 }
+#: What a person can do about an error, where its own words do not tell.
+_HINTS = dict.fromkeys(
+    (errno.EACCES, errno.EPERM), "; the user that the recorder runs as may not write there"
+)
 
 
 def storage_error(error: OSError | sqlite3.Error, path: Path, tried: str) -> StorageError:
     """Give the `StorageError` that an error of the system or of SQLite amounts to."""
     if isinstance(error, OSError):
         kind = _KINDS.get(error.errno or 0, StorageErrorKind.FAILED)
-        return StorageError(kind, path, f"{tried}: {error.strerror or error}")
+        hint = _HINTS.get(error.errno or 0, "")
+        return StorageError(kind, path, f"{tried}: {error.strerror or error}{hint}")
     name = getattr(error, "sqlite_errorname", "")
     kind = StorageErrorKind.FAILED
     for prefix, meaning in (

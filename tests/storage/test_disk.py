@@ -305,6 +305,21 @@ class HealingTests(DiskCase):
         self.error_of_batch(recording, 1, StorageErrorKind.READ_ONLY)
         self.assertEqual((self.states[-1], self.times_broken), (DiskState.READ_ONLY, 1))
 
+    @proves(
+        2,
+        fault="the disk's files belong to another user",
+        moment="while recording, and at start",
+        outcome="the state is read-only, the message says what to look at, it is tried again",
+    )
+    def test_a_disk_of_another_user(self) -> None:
+        """Permission denied is told in words that help."""
+        recording = self.open()
+        self.files.fail("create", ".mkv", error=lambda: OSError(errno.EACCES, "Permission denied"))
+        written = self.write(recording, 0)
+        self.batch()
+        self.assertIn("Permission denied; the user that the", str(self.error_of(written)))
+        self.assertEqual((self.states[-1], self.times_broken), (DiskState.READ_ONLY, 1))
+
     def error_of_batch(self, recording: Recording, number: int, kind: StorageErrorKind) -> None:
         written = self.write(recording, number)
         self.batch()
