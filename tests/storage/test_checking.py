@@ -15,7 +15,7 @@ from axis_nvr.media.units import AudioFormat, Codec, Gap, GapReason
 from axis_nvr.storage.checking.disk import DiskCheck
 from axis_nvr.storage.checking.findings import Finding, FindingKind, Looked, Loss
 from axis_nvr.storage.files import Files, IFiles
-from axis_nvr.storage.index import Index
+from axis_nvr.storage.index import Index, RecordingRow
 from tests.durability import proves
 from tests.storage.making import AUDIO, START_US, Bench, gop_of, sound_gop, unit, video_gop
 
@@ -537,13 +537,16 @@ class RunningDiskTests(SynchronousTestCase):
         self.assertEqual(found, [])
 
     def test_begun_meanwhile(self) -> None:
-        """A recording whose files come before its row is no finding."""
-        bench = self.bench
-        name = "20240506_070900_0002_ACCC8E012345"
-        (bench.folder / "20240506/07" / name).mkdir()
+        """A recording whose files come before its row, or go again, is no finding."""
+        folder, index = self.bench.folder / "20240506/07", self.bench.disk.place.index
+        names = [f"20240506_070900_000{digit}_ACCC8E012345" for digit in (2, 3)]
+        for name in names:
+            (folder / name).mkdir()
 
         def wait(seconds: float) -> None:
-            (bench.folder / "20240506/07" / name).rmdir()
+            (folder / names[0]).rmdir()
+            with index.transaction():
+                index.add_recording(RecordingRow(names[1], START_US, None, "", "", "", ""))
 
-        check = DiskCheck(cast(IFiles, Files()), bench.folder, self.index, wait=wait)
+        check = DiskCheck(cast(IFiles, Files()), self.bench.folder, self.index, wait=wait)
         self.assertEqual([one for one in check.run() if isinstance(one, Finding)], [])
