@@ -5,54 +5,27 @@ sentence on the standard error and exit code 1, before anything is recorded.
 """
 
 import gc
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
 
 from twisted.application.internet import TimerService
-from twisted.application.service import IService, MultiService, Service
-from twisted.internet.defer import Deferred
+from twisted.application.service import IService, MultiService
 from twisted.logger import Logger
 from twisted.python import usage
-from twisted.python.failure import Failure
 
+from axis_nvr.assembly import Release, make_recorder
 from axis_nvr.config import (
-    DEFAULT_DISK_ID,
     DEFAULT_ENDPOINTS,
     DEFAULT_STATE_DIR,
-    NONE,
-    Config,
-    DiskConfig,
     load_config,
 )
 from axis_nvr.errors import ConfigError
-from axis_nvr.media.budget import ByteBudget
-from axis_nvr.media.buffer import GopBuffer, IGopConsumer
-from axis_nvr.media.units import AccessUnit
-from axis_nvr.protocols.camera import CameraOpener
-from axis_nvr.protocols.program import run_program
-from axis_nvr.protocols.tick import TickReader
-from axis_nvr.services.camera_stream import CameraStream
-from axis_nvr.services.certificate import own_certificate
-from axis_nvr.services.disk_chores import chores_for
-from axis_nvr.services.disk_encryption import DiskEncryption
-from axis_nvr.services.disk_keeper import DiskKeeper
-from axis_nvr.services.disruption import DisruptionLog
 from axis_nvr.services.memory import TRIM_SECONDS, find_trim
-from axis_nvr.services.plans import check_camera, plan_stream
-from axis_nvr.services.recorder import Recorder
-from axis_nvr.services.state_folder import StateFolder
-from axis_nvr.services.stream_plan import ICameraSession, StreamPlan
-from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
-from axis_nvr.storage.disk import Disk
-from axis_nvr.vapix.http import HttpApi
-from axis_nvr.vapix.listener import Listener, make_endpoint, with_certificate
 
 _log = Logger()
 
@@ -102,7 +75,10 @@ def makeService(options: Mapping[str, Any]) -> IService:
     try:
         config = load_config(path, options.given(), Path.cwd())
         run_on_monotonic_clock(reactor)
-        service = make_recorder(reactor, config)
+        service = NvrService()
+        release = Release(_version(), _build_date())
+        for part in make_recorder(reactor, config, release, announce):
+            part.setServiceParent(service)
     except ConfigError as error:
         _refuse(error)
     trimming = TimerService(TRIM_SECONDS, find_trim())
@@ -126,41 +102,6 @@ def run_on_monotonic_clock(reactor: Any) -> None:
     reactor.seconds = time.monotonic
 
 
-def make_recorder(reactor: Any, config: Config) -> "NvrService":
-    """Put the recorder together; nothing runs yet.
-
-    :raises ConfigError: something in the configuration cannot be used.
-    """
-    state = StateFolder(config.state_dir)
-    state.open()
-    serial, release = state.serial(config.serial), _version()
-    for camera in config.cameras:
-        check_camera(camera)
-    budget = ByteBudget(config.total_buffer_bytes)
-    disks = _demo_disks(config) if config.demo else config.disks
-    recorder = Recorder(
-        StreamRegistry(config.cameras, _stream_maker(reactor, config, budget)),
-        {name: _keep(reactor, disk, serial, release) for name, disk in disks.items()},
-        budget,
-        reactor,
-        time.time,
-        version=release,
-        serial=serial,
-    )
-    for recording in config.recordings:
-        recorder.add(recording)
-    service = NvrService()
-    for listener in _listeners(reactor, config, state, serial, recorder):
-        listener.setServiceParent(service)
-    whole: Service = recorder
-    if config.demo:
-        from axis_nvr.simulator.demo import Demo  # loaded only if it is asked for
-
-        whole = Demo(reactor, recorder, announce)
-    whole.setServiceParent(service)
-    return service
-
-
 class NvrService(MultiService):
     """All of the recorder; it ends the process if it cannot listen."""
 
@@ -170,85 +111,6 @@ class NvrService(MultiService):
             super().startService()
         except ConfigError as error:
             _refuse(error)
-
-
-def _stream_maker(
-    reactor: Any, config: Config, budget: ByteBudget
-) -> Callable[[StreamRequest], CameraStream]:
-    """Make what makes streams."""
-    opener = CameraOpener(reactor, TickReader(reactor))
-
-    def open_session(
-        plan: StreamPlan, deliver: Callable[[AccessUnit], None], lost: Callable[[Failure], None]
-    ) -> "Deferred[ICameraSession]":
-        opening: Deferred[Any] = opener.open(plan.address, plan.wants, deliver, lost)
-        return opening
-
-    def make(request: StreamRequest) -> CameraStream:
-        def failed(consumer: IGopConsumer, error: Exception) -> None:
-            _log.failure(
-                "{camera}: {consumer} takes no more of it, as it raised an error",
-                Failure(error),
-                camera=request.camera.id,
-                consumer=type(consumer).__name__,
-            )
-
-        buffer = GopBuffer(
-            0.0 if request.pre_buffer else None,
-            config.stream_buffer_bytes,
-            budget=budget,
-            consumer_failed=failed,
-        )
-        return CameraStream(plan_stream(request), buffer, open_session, reactor)
-
-    return make
-
-
-def _demo_disks(config: Config) -> Mapping[str, DiskConfig]:
-    """Return the disks that were configured, or a fresh one."""
-    default = DiskConfig(DEFAULT_DISK_ID, config.state_dir / DEFAULT_DISK_ID)
-    if config.disks != {DEFAULT_DISK_ID: default}:
-        return config.disks
-    stamp = time.strftime("%Y%m%d_%H%M%S")
-    fresh, number = config.state_dir / "demo" / stamp, 2
-    while fresh.exists():
-        fresh, number = fresh.with_name(f"{stamp}_{number}"), number + 1
-    return {DEFAULT_DISK_ID: DiskConfig(DEFAULT_DISK_ID, fresh / DEFAULT_DISK_ID)}
-
-
-def _keep(reactor: Any, disk: DiskConfig, serial: str, release: str) -> DiskKeeper:
-    def make() -> Disk:
-        return Disk(
-            disk.disk_id,
-            disk.folder,
-            serial,
-            reactor=reactor,
-            product=f"axis_nvr {release}",
-            chores=chores_for(disk),
-        )
-
-    encryption = DiskEncryption(disk, partial(run_program, reactor))
-    return DiskKeeper(
-        make,
-        reactor,
-        observers=[DisruptionLog()],
-        admit=lambda: Deferred.fromCoroutine(encryption.admit()),
-    )
-
-
-def _listeners(
-    reactor: Any, config: Config, state: StateFolder, serial: str, recorder: Recorder
-) -> Iterator[Listener]:
-    """Make the servers that are not switched off. For RTSP nothing listens yet."""
-    site = HttpApi(lambda: recorder.report).site()
-    for scheme, description in (("http", config.http), ("https", config.https)):
-        if description == NONE:
-            continue
-        if scheme == "https":
-            names = [socket.gethostname(), "localhost", "127.0.0.1", "::1"]
-            description = with_certificate(description, str(own_certificate(state, serial, names)))
-        endpoint = make_endpoint(reactor, scheme, description)
-        yield Listener(scheme, scheme, endpoint, site, announce)
 
 
 def announce(line: str) -> None:
@@ -273,3 +135,9 @@ def _version() -> str:
         return version("axis_nvr")
     except PackageNotFoundError:  # a checkout that is not installed
         return "of a checkout"
+
+
+def _build_date() -> str:
+    """Tell when the program was made, as far as its files do."""
+    made = time.gmtime(Path(__file__).stat().st_mtime)
+    return time.strftime("%b %d %Y %H:%M", made)

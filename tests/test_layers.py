@@ -22,6 +22,7 @@ LAYERS = [
     "vapix",
     "simulator",
     "cli",
+    "assembly",
     "tap",
 ]
 SANS_IO = {"wire", "media", "session"}

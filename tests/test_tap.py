@@ -13,10 +13,7 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr import tap
-from axis_nvr.config import DEFAULT_ENDPOINTS, load_config
-from axis_nvr.errors import ConfigError
-from axis_nvr.services.recorder import Recorder
-from axis_nvr.vapix.listener import Listener
+from axis_nvr.config import DEFAULT_ENDPOINTS
 
 
 def parse(*arguments: str) -> tap.Options:
@@ -73,44 +70,12 @@ class OptionsTests(SynchronousTestCase):
         self.assertIs(maker.options, tap.Options)
 
 
-class RecorderTests(SynchronousTestCase):
+class RefusalTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir()
         self.said = StringIO()
-        self.patch(sys, "__stdout__", self.said)
         self.patch(sys, "__stderr__", self.said)
-
-    def make(self, text: str = "", **options: object) -> tap.NvrService:
-        path = self.folder / "nvr.toml"
-        path.write_text(text)
-        return tap.make_recorder(MemoryReactorClock(), load_config(path, options, self.folder))
-
-    def test_what_it_consists_of(self) -> None:
-        """Two servers, which start first, and the recorder; the state folder is there."""
-        service = self.make()
-        self.assertEqual([type(each) for each in service], [Listener, Listener, Recorder])
-        files = sorted(path.name for path in (self.folder / "nvr-state").iterdir())
-        self.assertEqual(files, ["https.pem", "serial"])
-
-    def test_servers_can_be_switched_off(self) -> None:
-        """With none nothing listens, and no certificate is made."""
-        service = self.make(http="none", https="none")
-        self.assertEqual([type(each) for each in service], [Recorder])
-        self.assertFalse((self.folder / "nvr-state" / "https.pem").exists())
-
-    def test_mistakes_in_what_is_recorded(self) -> None:
-        """They are found before anything runs."""
-        camera = '[[camera]]\nid = "front"\naddress = "a"\n'
-        recording = '[[recording]]\ndisk = "HDD_DISK"\noptions = "device=back"\n'
-        for text, words in (
-            (camera + recording, "[[recording]] number 1: options names the device 'back'"),
-            (camera + 'certvalidation = "standard"', "certvalidation=standard"),
-            ('http = "carrier-pigeon:1"', "http: 'carrier-pigeon:1' is no endpoint"),
-            ('https = "ssl:8443:privateKey=absent.pem"', "https:"),
-        ):
-            error = self.assertRaises(ConfigError, self.make, text)
-            self.assertIn(words, str(error))
 
     def test_refusing_is_one_sentence_and_exit_code_1(self) -> None:
         """A configuration that cannot be used ends the process."""
@@ -119,17 +84,6 @@ class RecorderTests(SynchronousTestCase):
         self.assertEqual(refusal.code, 1)
         self.assertRegex(self.said.getvalue(), r"^axis-nvr: --config: .*absent.toml cannot be rea")
         self.assertEqual(self.said.getvalue().count("\n"), 1)
-
-    def test_the_demonstration_has_a_fresh_disk(self) -> None:
-        """Each start has a folder of its own, unless a disk was named."""
-        config = load_config(None, {"demo": True}, self.folder)
-        first = tap._demo_disks(config)["HDD_DISK"].folder
-        first.mkdir(parents=True)
-        self.assertEqual(first.parent.parent, self.folder / "nvr-state" / "demo")
-        self.assertNotEqual(tap._demo_disks(config)["HDD_DISK"].folder, first)
-        config = load_config(None, {"demo": True, "disk": ["A=a"]}, self.folder)
-        (disk,) = tap._demo_disks(config).values()
-        self.assertEqual((disk.disk_id, disk.folder), ("A", self.folder / "a"))
 
 
 class ClockTests(SynchronousTestCase):

@@ -36,6 +36,7 @@ class Recorder(Service):
     :param clock: the reactor.
     :param utc: the time of day, in seconds since 1970.
     :ivar recordings: what is recorded; others may begin recordings too.
+    :ivar started: called once disks and recordings have been started.
     """
 
     log = Logger()
@@ -59,6 +60,7 @@ class Recorder(Service):
         self._version = version
         self._serial = serial
         self.recordings = Recordings(registry, disks, clock)
+        self.started: Callable[[], None] = lambda: None
         self._orders: list[Order] = []
         self._started_at = clock.seconds()
 
@@ -86,6 +88,7 @@ class Recorder(Service):
             disk.start()
         for order in self._orders:
             self.recordings.begin(order)
+        self.started()
 
     def stopService(self) -> "Deferred[None]":
         """End recordings, then streams and disks.

@@ -1,5 +1,6 @@
 """The demonstration: virtual cameras, recorded continuously to a fresh disk."""
 
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from axis_nvr.config import CameraConfig, RecordingConfig
+from axis_nvr.services.accounts import Account, Accounts, Role
 from axis_nvr.services.recorder import Recorder
 from axis_nvr.simulator.camera import virtual_camera
 
@@ -16,19 +18,29 @@ CAMERAS = {
     "demo-1": "videocodec=h264&resolution=1920x1080&fps=25&videokeyframeinterval=50&audio=1",
     "demo-2": "videocodec=h265&resolution=1280x720&fps=15&videokeyframeinterval=30",
 }
+#: The administrator of the demonstration.
+ACCOUNT = "demo"
 
 
 class Demo(Service):
     """Runs a recorder and the cameras that it records.
 
     :param recorder: not started.
+    :param accounts: gets an administrator for the demonstration.
     :param announce: called with each line for people.
     """
 
     log = Logger()
 
-    def __init__(self, reactor: Any, recorder: Recorder, announce: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        recorder: Recorder,
+        accounts: Accounts,
+        announce: Callable[[str], None],
+    ) -> None:
         self._recorder = recorder
+        self._accounts = accounts
         self._announce = announce
         self._cameras = {
             name: virtual_camera(reactor, serial=f"ACCC8E00000{number}")
@@ -43,6 +55,7 @@ class Demo(Service):
             camera.startService()
             camera.listening().addCallback(self._record, name).addErrback(self._failed)
         self._tell_where()
+        Deferred.fromCoroutine(self._make_administrator()).addErrback(self._failed)
 
     def stopService(self) -> "Deferred[None]":
         """End the recordings, then the cameras."""
@@ -63,7 +76,19 @@ class Demo(Service):
         self._announce(f"virtual camera {name}: ffplay '{addresses[0]}?{CAMERAS[name]}'")
 
     def _failed(self, failure: Any) -> None:
-        self.log.failure("while a virtual camera started", failure)
+        self.log.failure("while the demonstration started", failure)
+
+    async def _make_administrator(self) -> None:
+        """Make an administrator with a password of this run, and say it."""
+        password = secrets.token_urlsafe(9)
+        if ACCOUNT in self._accounts.all:
+            await self._accounts.update(ACCOUNT, lambda account: account, password)
+        else:
+            admin = Account(ACCOUNT, Role.ADMIN, has_ptz=True, group="root")
+            first = self._accounts.needs_setup
+            add = self._accounts.add_first if first else self._accounts.add
+            await add(admin, password)
+        self._announce(f"sign in as {ACCOUNT} with the password {password}")
 
     def _tell_where(self) -> None:
         disk = next(iter(self._recorder.disks.values())).report

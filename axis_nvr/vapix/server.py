@@ -27,6 +27,7 @@ from axis_nvr.wire.authentication import decode_text
 #: On every answer, as on Axis devices, and no store: what we answer is of this moment.
 HEADERS = (
     (b"Cache-Control", b"no-store"),
+    (b"Content-Security-Policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"Referrer-Policy", b"strict-origin-when-cross-origin"),
     (b"Server", b"axis_nvr"),
     (b"X-Content-Type-Options", b"nosniff"),
@@ -103,8 +104,11 @@ class HttpServer:
         for name, value in HEADERS:
             request.setHeader(name, value)
         request.setHeader("Content-Type", reply.content_type)
+        told: dict[str, list[str]] = {}
         for field, text in (*headers, *reply.headers):
-            request.responseHeaders.addRawHeader(field, text)
+            told.setdefault(field, []).append(text)
+        for field, texts in told.items():
+            request.responseHeaders.setRawHeaders(field, texts)
         if isinstance(reply.body, bytes):
             request.setHeader("Content-Length", str(len(reply.body)))
             return reply.body

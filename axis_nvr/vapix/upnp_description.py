@@ -3,6 +3,7 @@
 The address in it is the one by which the client reached us: it is one of ours on its own network.
 """
 
+from collections.abc import Callable
 from xml.etree import ElementTree as ET
 
 from klein import Klein
@@ -34,12 +35,15 @@ def targets(serial: str) -> tuple[Target, ...]:
 class UpnpDescription:
     """Serves the description.
 
-    :param presentation: scheme and port of the web server that people open.
+    :param presentation: gives scheme and port of the web server that people open who reached us at
+        an address.
     """
 
     _app = Klein()
 
-    def __init__(self, serial: str, friendly_name: str, presentation: tuple[str, int]) -> None:
+    def __init__(
+        self, serial: str, friendly_name: str, presentation: Callable[[str], tuple[str, int]]
+    ) -> None:
         self._serial = serial
         self._friendly_name = friendly_name
         self._presentation = presentation
@@ -47,7 +51,8 @@ class UpnpDescription:
     @_app.route(PATH, methods=["GET", "HEAD"])
     def description(self, request: IRequest) -> bytes:
         """Describe the device."""
-        host = _host(request)
+        address = _address(request)
+        host = f"[{address}]" if ":" in address else address
         port = request.getHost().port
         service = {
             "serviceType": SERVICE_TYPE,
@@ -56,7 +61,7 @@ class UpnpDescription:
             "eventSubURL": "/upnp/event/BasicNvrServiceId",
             "SCPDURL": "/scpd_basic.xml",
         }
-        scheme, web_port = self._presentation
+        scheme, web_port = self._presentation(address)
         device = {
             "deviceType": DEVICE_TYPE,
             "friendlyName": self._friendly_name,
@@ -97,8 +102,7 @@ def _document(request: IRequest, name: str, namespace: str, *children: ET.Elemen
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()
 
 
-def _host(request: IRequest) -> str:
+def _address(request: IRequest) -> str:
     """Give the address of ours that the client reached."""
     host: str = request.getHost().host
-    host = host.removeprefix("::ffff:").partition("%")[0]
-    return f"[{host}]" if ":" in host else host
+    return host.removeprefix("::ffff:").partition("%")[0]

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 from tests.bench.processes import MEASURED_CORES, read_line, start, stop
+from tests.integration.test_demo import get
 
 START_SECONDS = 60.0
 
@@ -39,8 +39,7 @@ class Recorder:
     def status(self) -> dict[str, Any]:
         """Ask for its status."""
         url = f"http://127.0.0.1:{self._web_port}/status.json"
-        with urlopen(url, timeout=30) as answer:
-            status: dict[str, Any] = json.load(answer)
+        status: dict[str, Any] = json.loads(get(url))
         return status
 
     def wait(self, condition: Callable[[dict[str, Any]], bool], seconds: float) -> dict[str, Any]:

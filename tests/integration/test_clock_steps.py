@@ -33,13 +33,15 @@ class ClockStepTests(SynchronousTestCase):
         self.program = Program([*command, "--state-dir=state", *servers], self.folder)
         self.addCleanup(self.program.process.kill)
         self.url = self.program.find(r"^listening on (http://127\.0\.0\.1:\d+/)$")
+        password = self.program.find(r"^sign in as demo with the password (.*)$")
+        self.account = ("demo", password)
 
     def wait_for_gops(self, count: int) -> None:
         """Wait until both recordings have so many groups on the disk."""
         end = time.monotonic() + PATIENCE_SECONDS
         written: list[int] = []
         while time.monotonic() < end:
-            recordings = json.loads(get(f"{self.url}status.json"))["recordings"]
+            recordings = json.loads(get(f"{self.url}status.json", self.account))["recordings"]
             written = [each["job"]["counts"]["written_gops"] for each in recordings]
             if min(written) >= count:
                 return
@@ -52,7 +54,7 @@ class ClockStepTests(SynchronousTestCase):
         self.wait_for_gops(1)
         (self.folder / "stepped").touch()
         self.wait_for_gops(6)
-        status = json.loads(get(f"{self.url}status.json"))
+        status = json.loads(get(f"{self.url}status.json", self.account))
         self.assertLess(status["uptime_seconds"], 2 * PATIENCE_SECONDS)
         for stream in status["streams"]:
             self.assertEqual(stream["status"]["state"], "playing")

@@ -12,7 +12,13 @@ import time
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import (
+    HTTPDigestAuthHandler,
+    HTTPPasswordMgrWithDefaultRealm,
+    HTTPSHandler,
+    build_opener,
+)
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -87,12 +93,38 @@ class Program:
         return code
 
 
-def get(url: str) -> str:
-    """Fetch a page of the recorder's; its certificate is its own."""
+#: Of the administrator that `get` makes where there is none.
+ACCOUNT = ("root", "tester")
+
+
+def get(url: str, account: tuple[str, str] = ACCOUNT) -> str:
+    """Fetch a page of the recorder's; its certificate is its own.
+
+    A recorder without an administrator gets one first.
+    """
     context = ssl._create_unverified_context() if url.startswith("https") else None  # noqa: S323
-    with urlopen(url, timeout=PATIENCE_SECONDS, context=context) as answer:  # noqa: S310
-        text: str = answer.read().decode()
-        return text
+    passwords = HTTPPasswordMgrWithDefaultRealm()
+    passwords.add_password(None, url, *account)
+    handlers: list[Any] = [HTTPDigestAuthHandler(passwords)]
+    if context is not None:
+        handlers.append(HTTPSHandler(context=context))
+    opener = build_opener(*handlers)
+
+    def read(url: str) -> str:
+        with opener.open(url, timeout=PATIENCE_SECONDS) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    try:
+        return read(url)
+    except HTTPError as error:
+        if error.headers.get("Axis-Setup") != "vapix":
+            raise
+    name, password = account
+    site = "/".join(url.split("/")[:3])
+    roles = "admin:operator:viewer:ptz"
+    read(f"{site}/axis-cgi/pwdgrp.cgi?action=add&user={name}&pwd={password}&grp=root&sgrp={roles}")
+    return read(url)
 
 
 def probe(block: Path) -> dict[str, Any]:
@@ -119,8 +151,9 @@ class DemoTests(SynchronousTestCase):
         time.sleep(RECORDED_SECONDS)
         self.assertEqual(get(f"{http}healthz"), "ok\n")
         self.assertEqual(get(f"{https}healthz"), "ok\n")
-        self.assertIn("Recording: 2 recordings of 2 streams", get(http))
-        self.check_status(json.loads(get(f"{http}status.json")))
+        account = ("demo", program.find(r"^sign in as demo with the password (.*)$"))
+        self.assertIn("Recording: 2 recordings of 2 streams", get(http, account))
+        self.check_status(json.loads(get(f"{http}status.json", account)))
         self.assertEqual(program.stop(), -signal.SIGINT, "twistd ends by the signal, when done")
         self.check_blocks(disk)
 

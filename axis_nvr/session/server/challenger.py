@@ -141,12 +141,12 @@ class Challenger:
         age = self._nonce_age(answer.get("nonce"), now)
         if (
             not known
-            or age is None
             or answer.get("realm") != self.realm
             or (answer.get("qop") and not self._qop)
             or not uri_matches(answer.get("uri"), uri, presentation)
         ):
             return Verdict.WRONG, username
-        if not -1 <= age <= self._lifetime_seconds:  # a clock may be set back a little
+        # A clock may be set back a little. A nonce of before our last start is not ours any more.
+        if age is None or not -1 <= age <= self._lifetime_seconds:
             return Verdict.STALE, username
         return Verdict.ACCEPTED, username

@@ -78,16 +78,12 @@ class ChallengerTests(SynchronousTestCase):
                     self.assertEqual(verdict is Verdict.ACCEPTED, expected, (qop, algorithm))
 
     def test_refused(self) -> None:
-        """Wrong passwords, users, methods, URIs, realms, nonces and nonsense are all wrong."""
+        """Wrong passwords, users, methods, URIs, realms and nonsense are all wrong."""
         good = self.answer()
-        other = Challenger(REALM, b"x" * 16)
-        authenticator = Authenticator(Credentials("root", "pass"))
-        self.assertTrue(authenticator.challenge([other.challenge(1000)]))
         for header in (
             self.answer("root:Pass"),
             self.answer("nobody:pass"),
             self.answer(method="PAUSE"),
-            authenticator.authorization("PLAY", URI),
             good.replace("ACCC8E", "ACCC8F"),
             good.replace("response=", "answer="),
             good + ", algorithm=SHA-256",
@@ -122,6 +118,15 @@ class ChallengerTests(SynchronousTestCase):
         self.assertIs(self.verdict(self.answer(), 1100.1), Verdict.STALE)
         self.assertIs(self.verdict(self.answer(), 900), Verdict.STALE)
         self.assertIs(self.verdict(self.answer("root:x"), 1100.1), Verdict.WRONG)
+
+    def test_a_nonce_of_before_a_restart(self) -> None:
+        """It lets nobody in; with the right password it is stale, as if it were too old."""
+        other = Challenger(REALM, b"x" * 16)
+        for password, expected in (("pass", Verdict.STALE), ("x", Verdict.WRONG)):
+            authenticator = Authenticator(Credentials("root", password))
+            self.assertTrue(authenticator.challenge([other.challenge(1000)]))
+            header = authenticator.authorization("PLAY", URI)
+            self.assertIs(self.verdict(header, 1000), expected)
 
     def test_client_and_server_over_a_day(self) -> None:
         """A client that follows the challenges stays in while nonces come and go."""

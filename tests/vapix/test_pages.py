@@ -3,16 +3,14 @@
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
-from typing import Any
 
-from treq.testing import StubTreq
 from twisted.trial.unittest import SynchronousTestCase
 
-from axis_nvr.services.status import RecorderReport
 from axis_nvr.storage.housekeeping import ChoreReport, Progress
-from axis_nvr.vapix.http import HttpApi
+from axis_nvr.vapix.pages import Pages
 from axis_nvr.vapix.status_page import find_problems, status_page
 from tests.vapix.reports import ILL, NOTHING, STARTING, WELL
+from tests.vapix.serving import ServingTestCase
 
 
 class Text(HTMLParser):
@@ -44,22 +42,16 @@ class Text(HTMLParser):
         return " ".join(self.words)
 
 
-class HttpTests(SynchronousTestCase):
+class PagesTests(ServingTestCase):
     def setUp(self) -> None:
-        self.report = WELL
-        self.client: Any = StubTreq(HttpApi(self.current).resource())
-
-    def current(self) -> RecorderReport:
-        return self.report
+        super().setUp()
+        self.house.set_up()
+        self.serve(*Pages(lambda: WELL).endpoints())
 
     def get(self, path: str, method: str = "GET") -> tuple[int, dict[str, str], str]:
-        response = self.successResultOf(self.client.request(method, f"http://nvr{path}"))
-        body = self.successResultOf(self.client.content(response))
-        headers = {
-            name.decode().lower(): values[0].decode()
-            for name, values in response.headers.getAllRawHeaders()
-        }
-        return response.code, headers, body.decode()
+        answered = self.ask(path, "vera", method=method)
+        headers = {name: values[0] for name, values in answered.headers.items()}
+        return answered.status, headers, answered.text
 
     def test_health(self) -> None:
         """A recorder that answers says so, in three bytes."""
@@ -101,7 +93,10 @@ class HttpTests(SynchronousTestCase):
         self.assertEqual(Text(self.get("/")[2]).links, [])
 
     def test_other_paths_and_methods(self) -> None:
-        """What is not there is not found, and nothing can be changed."""
+        """What is not there is not found, strangers see nothing, and nothing can be changed."""
+        self.assertEqual(self.send("/").status, 401)
+        self.assertEqual(self.send("/status.json").status, 401)
+        self.assertEqual(self.send("/healthz").status, 200)
         self.assertEqual(self.get("/axis-cgi/param.cgi")[0], 404)
         self.assertEqual(self.get("/", "POST")[0], 405)
         self.assertEqual(self.get("/", "HEAD")[::2], (200, ""))

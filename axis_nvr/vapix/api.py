@@ -1,0 +1,63 @@
+"""All that is served over HTTP, put together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from axis_nvr.services.accounts import Accounts
+from axis_nvr.services.audit import Audit
+from axis_nvr.services.ca_certificates import CaCertificates
+from axis_nvr.services.continuous import ContinuousRecordings
+from axis_nvr.services.devices import Devices
+from axis_nvr.services.recordings import Recordings
+from axis_nvr.services.status import RecorderReport
+from axis_nvr.vapix.call import Endpoint
+from axis_nvr.vapix.edge_storage.recording import RecordingCgis
+from axis_nvr.vapix.external_devices import ExternalDevices
+from axis_nvr.vapix.pages import Pages
+from axis_nvr.vapix.platform.api_discovery import Api, ApiDiscovery
+from axis_nvr.vapix.platform.device_information import DeviceInformation, device_properties
+from axis_nvr.vapix.platform.system_ready import SystemReady
+from axis_nvr.vapix.platform.user_accounts import UserAccounts
+
+#: What API discovery tells.
+APIS = (
+    Api("basic-device-info", "1.3", "Basic Device Information"),
+    Api("ext-ip-dev-info", "2.1", "External IP Device Information"),
+    Api("systemready", "1.4", "Systemready"),
+    Api("user-management", "1.1", "User Management"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the APIs call.
+
+    :param report: makes a report of the recorder as it is now.
+    :param build_date: of the program, such as ``Feb 14 2018 13:08``.
+    """
+
+    serial: str
+    build_date: str
+    report: Callable[[], RecorderReport]
+    accounts: Accounts
+    audit: Audit
+    devices: Devices
+    certificates: CaCertificates
+    recordings: Recordings
+    continuous: ContinuousRecordings
+
+
+def endpoints(services: Services) -> tuple[Endpoint, ...]:
+    """Return everything that is served."""
+    audit = services.audit
+    properties = device_properties(services.serial, services.build_date)
+    ready = SystemReady(services.accounts, lambda: services.report().uptime_seconds)
+    return (
+        *Pages(services.report).endpoints(),
+        ApiDiscovery(APIS).api().endpoint(before_setup=True),
+        DeviceInformation(properties).api().endpoint(before_setup=True),
+        ready.api().endpoint(before_setup=True),
+        *UserAccounts(services.accounts, audit).endpoints(),
+        *ExternalDevices(services.devices, services.certificates, audit).endpoints(),
+        *RecordingCgis(services.recordings, services.continuous, audit).endpoints(),
+    )
