@@ -19,8 +19,14 @@ from axis_nvr.storage.locks_xml import Lock
 #: Rows looked at in one go: a few milliseconds.
 PAGE_ROWS = 250
 
+_SOME, _WHOLE = 1, 2
+#: The locks of a block's recording: `_WHOLE` if one holds all of it, `_SOME` if there are others.
+_LOCKS = (
+    "(SELECT MAX(1 + (l.start_us IS NULL AND l.end_us IS NULL))"
+    " FROM nvr_locks l WHERE l.recording_id = b.recording_id)"
+)
 _OLDEST = (
-    "SELECT b.starttime, b.id, b.filename, b.stoptime, b.filesize, r.filename"
+    f"SELECT b.starttime, b.id, b.filename, b.stoptime, b.filesize, r.filename, {_LOCKS}"  # noqa: S608
     " FROM blocks b CROSS JOIN recordings r ON r.id = b.recording_id"
     " WHERE (b.starttime, b.id) > (?, ?) AND b.starttime < ?"
     " ORDER BY b.starttime, b.id LIMIT ?"
@@ -31,7 +37,7 @@ _OF_GROUP = (
     " ORDER BY n.starttime, n.recording_id LIMIT ?"
 )
 _OF_RECORDING = (
-    "SELECT b.starttime, b.id, b.filename, b.stoptime, b.filesize, r.filename"
+    f"SELECT b.starttime, b.id, b.filename, b.stoptime, b.filesize, r.filename, {_LOCKS}"  # noqa: S608
     " FROM blocks b CROSS JOIN recordings r ON r.id = b.recording_id"
     " WHERE b.recording_id = ? AND (b.starttime, b.id) > (?, ?) AND b.starttime < ?"
     " ORDER BY b.starttime, b.id LIMIT ?"
@@ -56,6 +62,7 @@ class _Block(NamedTuple):
     stop: str | None
     size_bytes: int | None
     recording_id: str
+    locks: int | None
 
     def candidate(self) -> Candidate:
         stop_us = parse_utc(self.stop or "")
@@ -148,7 +155,7 @@ def _text(before_us: int | None) -> str:
 
 
 class _LocksOf:
-    """The locks of the recordings on a page, each asked for once."""
+    """The locks of the recordings on a page that are locked in parts, each asked for once."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -156,11 +163,10 @@ class _LocksOf:
 
     def hold(self, block: _Block) -> bool:
         """Tell whether a closed block is locked."""
+        if block.locks != _SOME:
+            return block.locks == _WHOLE
         recording_id = block.recording_id
         if recording_id not in self._locks:
             self._locks[recording_id] = list(find_locks(self._index, recording_id))
-        locks = self._locks[recording_id]
-        if not locks:
-            return False
         span = parse_utc(block.start), parse_utc(block.stop or "")
-        return any(lock.holds(*span) for lock in locks)
+        return any(lock.holds(*span) for lock in self._locks[recording_id])
