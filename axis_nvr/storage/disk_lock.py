@@ -58,7 +58,8 @@ class DiskLock:
                 write_at(files, fd, _line(serial, now_us), 0)
         except StorageError as error:
             if error.kind is not StorageErrorKind.FULL:  # then there is room soon, or it is told
-                files.close(fd)
+                with suppress(OSError):
+                    files.close(fd)
                 raise
         return cls(files, fd, last_serial)
 

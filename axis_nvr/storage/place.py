@@ -1,5 +1,6 @@
 """What all recordings of a disk share: its files and folder, its names, its index."""
 
+import errno
 from collections.abc import Callable, Container
 from contextlib import suppress
 from datetime import tzinfo
@@ -46,6 +47,7 @@ class Place:
         self._zone = zone
         self._digits = digits
         self._durable_folders: set[Path] = set()
+        self._doubtful_folders: set[Path] = set()
         with storage_errors(folder, "open the disk"):
             self._identity = files.identity(folder)
 
@@ -82,20 +84,33 @@ class Place:
             return
         self.make_folders(folder.parent)
         with storage_errors(folder, "make a folder"):
-            with suppress(FileExistsError):
-                self.files.make_folder(folder)
-            self._sync_name(folder)
+            self._make(folder)
         if len(self._durable_folders) >= MAX_KNOWN_FOLDERS:
             self._durable_folders.clear()
         self._durable_folders.add(folder)
 
-    def _sync_name(self, folder: Path) -> None:
+    def _make(self, folder: Path) -> None:
+        """Make a folder and its name durable; one whose sync failed is not only synced again."""
+        if folder in self._doubtful_folders:
+            with suppress(FileNotFoundError):
+                self._remove_empty(folder)
+            self._doubtful_folders.discard(folder)
+        with suppress(FileExistsError):
+            self.files.make_folder(folder)
         try:
             self.files.sync_folder(folder.parent)
         except OSError:  # its name may never be durable now, unless it is made anew
-            with suppress(OSError):
-                self.files.remove_folder(folder)
+            self._doubtful_folders.add(folder)
             raise
+
+    def _remove_empty(self, folder: Path) -> None:
+        try:
+            self.files.remove_folder(folder)
+        except OSError as error:
+            if (
+                error.errno != errno.ENOTEMPTY
+            ):  # what is in it was acknowledged, so its name is safe
+                raise
 
     def forget_folder(self, folder: Path) -> None:
         """Remove a folder if it is empty; it is made again if it is needed again."""

@@ -46,10 +46,14 @@ class Frame(NamedTuple):
 
 
 def look_after(
-    medium: Medium, promised: Iterable[object], chores: Sequence[ChoreMaker] = ()
+    medium: Medium,
+    promised: Iterable[object],
+    chores: Sequence[ChoreMaker] = (),
+    tolerated: Container[FindingKind] = (),
 ) -> FaultFiles:
     """Start a recorder on a disk and hold it to what was promised before.
 
+    :param tolerated: what our own check may find in the end.
     :returns: the disk, still mounted; `FaultFiles.log` has what recovery did.
     :raises BrokenPromiseError: something is not as it must be.
     """
@@ -61,8 +65,8 @@ def look_after(
         story.start()
         story.do_chores()
         check_untouched(files, intact)
-        is_repaired = "repair" in story.chore_names
-        tolerated = set() if is_repaired else UNREPAIRED
+        if "repair" not in story.chore_names:
+            tolerated = UNREPAIRED
         check_disk_is_sound(files, story.disk.place.index, tolerated)
         check_promises(files, story.disk.place.index, promised)
         story.stop()

@@ -151,8 +151,9 @@ class FaultFiles:
     def _sync(self, inode: int, operation: str, path: Path) -> None:
         try:
             self._call(operation, path)
-        except OSError:
-            self.log.append(Sync(inode, works=False))
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EACCES):  # these come before it is tried
+                self.log.append(Sync(inode, works=False))
             raise
         self.log.append(Sync(inode, works=True))
 

@@ -19,6 +19,8 @@ from tests.storage.faults.medium import (
 
 #: Up to so many ways are all tried.
 ALL_WAYS = 24
+#: A write is torn at so many places at most.
+MAX_TEARS = 16
 
 
 def ways(change_of: Open) -> list[Fate]:
@@ -33,7 +35,8 @@ def _torn(write: Write) -> Iterator[Fate]:
     """Cut a write at the borders of sectors: the beginning without the end, and the other way."""
     end = write.offset + len(write.data)
     first = SECTOR_BYTES - write.offset % SECTOR_BYTES
-    for at in range(first, len(write.data), SECTOR_BYTES):
+    borders = range(first, len(write.data), SECTOR_BYTES)
+    for at in borders[:: 1 + len(borders) // MAX_TEARS]:
         yield (Write(write.offset, write.data[:at]),)
         yield (Zeros(end), Write(write.offset, write.data[:at]))
         yield (Write(write.offset + at, write.data[at:]),)

@@ -3,7 +3,7 @@
 import errno
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.storage.faults.database import sqlite_error
@@ -96,16 +96,6 @@ class ShortThenFull:
             raise ShortWriteError
         if self._is_full:
             raise TROUBLES[1].exception(call.operation)
-
-
-def slow(at: int, wait: Callable[[float], None], seconds: float) -> Callable[[Call], None]:
-    """An injector: one call takes long."""
-
-    def injector(call: Call) -> None:
-        if call.at == at:
-            wait(seconds)
-
-    return injector
 
 
 def places(calls: list[Call], trouble: Trouble, every: int, offset: int) -> Iterator[int]:
