@@ -311,7 +311,7 @@ class RecordingWriter:
         streams = block.streams if before is None else before.joined(block.streams)
         if before is None:
             self._progress.start_us = block.start_us
-        if before is None or not self._papers.has_recording_xml():
+        if before != streams or not self._papers.has_recording_xml():
             self._papers.write_recording(streams, self._progress.start_us, None)
         if not block.is_finished:
             self._write_block_xml(block, BlockStatus.RECORDING)

@@ -10,7 +10,6 @@ folders without media, go. Anything else that is not understood is left as it is
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -34,6 +33,7 @@ from axis_nvr.storage.repair.front import read_front
 from axis_nvr.storage.repair.glance import glance
 from axis_nvr.storage.repair.papers import (
     complete_block_xml,
+    is_of_camera,
     read_block_xml,
     read_recording_xml,
     row_of_xml,
@@ -127,10 +127,10 @@ class Adoption:
             done = self._read(path)
         except Unclear as error:
             if self._is_nothing(path):
-                remove_leftovers(self._files, path.parent, [path.with_suffix(".xml").name])
                 with storage_errors(path, "remove"):
                     self._files.remove(path)
                 self._count(removed=1)
+                remove_leftovers(self._files, path.parent, [path.with_suffix(".xml").name])
             else:
                 self._leave(path, str(error))
             return
@@ -165,8 +165,8 @@ class Adoption:
         We put a block's XML beside it after its first sync, and acknowledge nothing before. Of a
         camera's files that is not known.
         """
-        xml = read_recording_xml(self._files, self._folder)
-        if self._files.exists(path.with_suffix(".xml")) or (xml is not None and not xml.device):
+        has_xml = self._files.exists(path.with_suffix(".xml"))
+        if has_xml or is_of_camera(self._files, self._folder):
             return False
         with storage_errors(path, "open a block"):
             fd = self._files.open_read(path)
@@ -179,13 +179,14 @@ class Adoption:
         """Remove what a stop left of a folder's first block: XML without media, then the folder."""
         found = [name for name, _ in entries(self._files, folder)]
         media = {Path(name).stem for name in found if name.endswith(".mkv")}
-        for name in found:
-            path = Path(name.removeprefix(".").removesuffix(".tmp"))
-            if is_block_id(path.stem) and path.suffix == ".xml" and path.stem not in media:
-                with suppress(OSError):
-                    self._files.remove(folder / name)
-        with suppress(OSError):  # not empty, as a rule
-            self._files.remove_folder(folder)
+        papers = {Path(name.removeprefix(".").removesuffix(".tmp")) for name in found}
+        lonely = [
+            path.name
+            for path in papers
+            if is_block_id(path.stem) and path.suffix == ".xml" and path.stem not in media
+        ]
+        if lonely or not found:
+            remove_leftovers(self._files, folder, lonely)
 
     def _tell_index(self) -> None:
         """Add what was read, in one small transaction."""

@@ -163,16 +163,24 @@ def conclude_recording(premises: Premises, ground: Ground, recording_id: str) ->
 def remove_leftovers(files: IFiles, folder: Path, names: Iterable[str]) -> None:
     """Remove small files without meaning, then their folder and those above it while empty.
 
-    What is not there is no error, and neither is what cannot be removed: it means nothing.
+    What is not there is no error, and neither is what cannot be removed: it means nothing. What is
+    gone is gone for good: nobody looks there again.
 
     :param names: of files in the folder; what a stop left of their writing goes too.
+    :raises StorageError: the folder cannot be synced.
     """
     for name in names:
         for leftover in (name, f".{name}.tmp"):
             with suppress(OSError):
                 files.remove(folder / leftover)
+    changed = folder
     for empty in (folder, folder.parent, folder.parent.parent):
         try:
             files.remove_folder(empty)
-        except OSError:  # not empty, or not there
-            return
+        except FileNotFoundError:
+            pass
+        except OSError:  # not empty
+            break
+        changed = empty.parent
+    with storage_errors(changed, "sync a folder"):
+        files.sync_folder(changed)

@@ -262,7 +262,8 @@ def _foreign_front(
 ) -> BlockFront:
     start, end, version, width = segment
     places: list[tuple[int, ElementHeader]] = []
-    info, tracks, offset = Info(0, "", ""), tuple[Track, ...](), start
+    info: Info | None = None
+    tracks, offset = tuple[Track, ...](), start
     seeks: dict[int, int] = {}
     for _ in range(MAX_HEAD_ELEMENTS):
         try:
@@ -282,8 +283,8 @@ def _foreign_front(
             seeks = seeks_of(_checked(read, header))
         places.append((offset, header))
         offset = header.data_offset + (header.size or 0)
-    if not tracks:
-        raise WireError("no Tracks before the first cluster", offset=offset)
+    if info is None or not tracks:
+        raise WireError("no Info or no Tracks before the first cluster", offset=offset)
     return BlockFront(
         start,
         end,

@@ -70,6 +70,14 @@ def read_recording_xml(files: IFiles, recording: Path) -> RecordingXml | None:
         return None
 
 
+def is_of_camera(files: IFiles, recording: Path) -> bool:
+    """Tell whether a recording's XML is not one of ours: these name the device, if only emptily."""
+    try:
+        return b"<Device>" not in read_text(files, recording / RECORDING_XML)
+    except (OSError, NvrError):
+        return False
+
+
 def complete_recording_xml(files: IFiles, recording: Path, row: RecordingRow) -> None:
     """Say when a recording ended, if its XML does not say so yet.
 

@@ -164,7 +164,7 @@ class FinishTests(BlockCase):
         self.assertRaises(Unclear, finish_block, Files(), self.path, WANTED)
         self.assertEqual(self.path.stat().st_size, 1 << 40)
 
-    @settings(max_examples=80, deadline=None, derandomize=True)
+    @settings(max_examples=60, deadline=None, derandomize=True)
     @given(st.integers(0, 10_000), st.integers(1, 600), st.randoms(use_true_random=False))
     def test_any_bytes_bent(self, at: int, count: int, random: Random) -> None:
         """However it is bent: closed, or not understood and left; what was good is never lost."""

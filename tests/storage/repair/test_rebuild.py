@@ -106,6 +106,22 @@ class OfflineTests(RebuildCase):
         self.assertEqual((report.recordings, report.blocks, report.left), (3, 5, 0))
         self.assertEqual(findings(self.folder), [])
 
+    def test_tracks_that_came_before_a_kill(self) -> None:
+        """What a recording has by now is told by its XML too, before it ends."""
+        bench = Bench(self.mktemp())
+        bench.disk.start()
+        recording = bench.open()
+        bench.write(recording, video_gop(START_US))
+        write_groups(bench, recording, 1, begin=1)  # with sound: another block
+        kill(bench)
+        bench = restarted(bench.folder)
+        do_chores(bench)
+        bench.disk.stop()
+        told = meaning(bench.folder)
+        self.assertIsNotNone(told["recordings"][0].audio)
+        rebuild_index(Unsynced(), bench.folder, now)
+        self.assertEqual(meaning(bench.folder), told)
+
     def test_the_old_index_is_kept(self) -> None:
         """Its rows are as they were, what was still in its log included."""
         rebuild_index(Unsynced(), self.folder, now)
