@@ -1,6 +1,7 @@
 """Locks: what they hold, how they are told, and that none is lost."""
 
 from pathlib import Path
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,10 @@ from axis_nvr.storage.locks_xml import (
     read_locks,
 )
 from tests.durability import proves
+from tests.storage.faults.losses import crashes
+from tests.storage.faults.medium import Medium
 from tests.storage.making import START_US, Bench, Digits, FailingFiles, video_gop
+from tests.storage.retention.making import FOLDER, SmallDisk
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -295,6 +299,48 @@ class SafetyTests(LocksCase):
             self.assertRaises(StorageError, self.locks.unlock, lock.token)
             self.assertEqual(list(find_locks(self.index)), [kept])
             self.assertIn(kept, self.in_file())
+
+
+class PowerTests(SynchronousTestCase):
+    @proves(
+        9,
+        fault="power cut",
+        moment="at any step of making a lock or taking one away",
+        outcome="a lock that was acknowledged is in the index, and in the file if that is lost",
+    )
+    def test_no_acknowledged_lock_is_lost(self) -> None:
+        """Whatever a power cut loses, index and file have each lock that was acknowledged."""
+        disk = SmallDisk()
+        recording = disk.record(2)
+        begin, before = Medium(), len(disk.files.log)
+        for operation in disk.files.log:
+            begin.apply(operation)
+        promised: list[tuple[int, set[Lock]]] = [(0, set())]
+
+        def promise(locks: set[Lock]) -> None:
+            promised.append((len(disk.files.log) - before, locks))
+
+        first = disk.locks.lock(recording, reason="first")
+        promise({first})
+        second = disk.locks.lock(recording, START_US, START_US + SECOND, reason="second")
+        promise({first, second})
+        promise({second})  # from here on the first may be gone
+        disk.locks.unlock(first.token)
+        log = disk.files.log[before:]
+        disk.end()
+        tried = 0
+        for at, medium in crashes(begin, log, Random(1), samples=8):
+            kept = [locks for since, locks in promised if since <= at][-1]
+            crashed = SmallDisk(medium, digits=0xB000)
+            found = set(find_locks(crashed.index))
+            self.assertLessEqual(kept, found)
+            with crashed.index.transaction():
+                crashed.index.execute("DELETE FROM nvr_locks")
+                adopt_locks(crashed.files, FOLDER, crashed.index, recording)
+            self.assertLessEqual(found, set(find_locks(crashed.index)))
+            crashed.end()
+            tried += 1
+        self.assertGreater(tried, 20)
 
 
 class FormatTests(SynchronousTestCase):
