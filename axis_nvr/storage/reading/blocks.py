@@ -20,9 +20,9 @@ from typing import NamedTuple
 from axis_nvr.errors import WireError
 from axis_nvr.storage.files import IFiles, storage_errors
 from axis_nvr.storage.reading.headers import ClusterHead, read_cluster_head, skip_to_cluster
-from axis_nvr.wire.ebml import ElementHeader, parse_header
+from axis_nvr.wire.ebml import MAX_ID_BYTES, MAX_SIZE_BYTES, ElementHeader, parse_header
 from axis_nvr.wire.matroska import CuePoint, Track
-from axis_nvr.wire.matroska_elements import VIDEO_TRACK, Id
+from axis_nvr.wire.matroska_elements import SEGMENT_CHILDREN, VIDEO_TRACK, Id
 from axis_nvr.wire.matroska_reader import (
     check_crc,
     check_doc_type,
@@ -158,10 +158,11 @@ def _read_head(file: _File) -> BlockHead:
     size = HEAD_BYTES
     while True:
         data = file.read(size, 0)
+        is_all = len(data) < size or size >= MAX_HEAD_BYTES
         try:
-            return _parse_head(data)
+            return _parse_head(data + bytes(MAX_ID_BYTES + MAX_SIZE_BYTES) if is_all else data)
         except WireError:
-            if len(data) < size or size >= MAX_HEAD_BYTES:
+            if is_all:
                 raise
             size *= 8
 
@@ -183,24 +184,41 @@ def _parse_head(data: bytes) -> BlockHead:
     date_us: int | None = None
     tracks: tuple[Track, ...] = ()
     cues_offset = None
-    while offset < len(data):
-        header = parse_header(data, offset)
-        if header.id == Id.CLUSTER or header.size is None:
-            break
-        content = _content(data, header)
+    while (element := _head_element(data, offset, may_end=bool(tracks))) is not None:
+        content = _content(data, element)
         is_good = check_crc(content) is not False
-        if header.id == Id.SEEK_HEAD and is_good:
+        if element.id == Id.SEEK_HEAD and is_good:
             cues_offset = _cues_offset(content, start)
-        elif header.id == Id.INFO and is_good:
-            date_us = parse_info(content).date_us
-        elif header.id == Id.TRACKS:
+        elif element.id == Id.INFO and is_good:
+            date_us = parse_info(content).date_us or None
+        elif element.id == Id.TRACKS:
             if not is_good:
                 raise WireError("Tracks do not match their CRC-32", offset=offset)
             tracks = parse_tracks(content)
-        offset = header.data_offset + header.size
+        offset = element.data_offset + len(content)
     if not tracks:
         raise WireError("no Tracks before the first cluster", offset=offset)
     return BlockHead(date_us, tracks, start, offset, cues_offset)
+
+
+def _head_element(data: bytes, offset: int, *, may_end: bool) -> ElementHeader | None:
+    """Give the next element of a head; None at the first cluster.
+
+    :param may_end: the Tracks were there: what is broken now may be a cluster.
+    :raises WireError: it is broken, or there is more of it.
+    """
+    if may_end and len(data) < offset + MAX_ID_BYTES + MAX_SIZE_BYTES and offset < len(data):
+        raise WireError("a head is cut", offset=offset)
+    try:
+        header = parse_header(data, offset)
+    except WireError:
+        if not may_end:
+            raise
+        return None
+    is_known = header.id in SEGMENT_CHILDREN or header.id == Id.VOID
+    if header.id == Id.CLUSTER or header.size is None or (may_end and not is_known):
+        return None
+    return header
 
 
 def _content(data: bytes, header: ElementHeader) -> memoryview:

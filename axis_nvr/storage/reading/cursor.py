@@ -22,7 +22,8 @@ from axis_nvr.storage.reading.maps import MapCache
 from axis_nvr.storage.reading.notes import Notes, mark, read_notes
 from axis_nvr.storage.reading.trail import Stretch, Trail
 
-#: Stretches without any group that one step goes over; then it says that there is more later.
+#: Stretches without any group, and groups without news, that one step goes over; then it says that
+#: there is more later.
 MAX_EMPTY_STRETCHES = 1000
 _FILE_END = 1 << 62
 
@@ -121,7 +122,10 @@ class Cursor:
                     self._offset = _FILE_END
                     return _gap_only(stretch, opened)
             elif (at := self._next_in(opened)) is not None:
-                return self._read(opened, at, forward=True)
+                gop = self._read(opened, at, forward=True)
+                if _has_news(gop):
+                    return gop
+                continue
             edge = self._go_on(stretch)
             if edge is not None:
                 return edge
@@ -177,7 +181,10 @@ class Cursor:
                 offsets = [group.offset for group in opened.map.groups]
                 at = min(bisect_left(offsets, self._offset), end) - 1
                 if at >= first:
-                    return self._read(opened, at, forward=False)
+                    gop = self._read(opened, at, forward=False)
+                    if _has_news(gop):
+                        return gop
+                    continue
             before = self._trail.before(stretch)
             if before is None:
                 return Edge.BEGIN
@@ -255,6 +262,11 @@ class Cursor:
             before = self._trail.before(stretch)
             self._notes = stretch, read_notes(self._index(), stretch, before)
         return self._notes[1]
+
+
+def _has_news(gop: StoredGop) -> bool:
+    """Tell whether a group says anything that another recording does not."""
+    return bool(gop.gaps) or any(gop.is_fresh(unit) for unit in gop.units)
 
 
 def _lost(stretch: Stretch, error: NvrError) -> Gap:
