@@ -156,9 +156,9 @@ class TickedConnectionTests(SynchronousTestCase):
         self.socket = self.transport.socket
 
     def test_the_reactor_reads_until_rest(self) -> None:
-        """A new connection stays with the reactor, with large reads and a wide window."""
+        """A new connection stays with the reactor, with small reads and a wide window."""
         self.assertTrue(self.transport.by_reactor)
-        self.assertEqual(self.transport.bufferSize, FLOW_READ_BYTES)
+        self.assertEqual(self.transport.bufferSize, READ_BYTES)
         marks = [v for _, option, v in self.socket.options if option == socket.SO_RCVLOWAT]
         self.assertEqual(marks[-1], 1)
         self.assertGreater(marks[0], TICK_BYTES)
@@ -206,6 +206,7 @@ class TickedConnectionTests(SynchronousTestCase):
         self.clock.advance(0.05)
         self.assertEqual(self.socket.reads, TICK_BYTES // READ_BYTES)
         self.assertTrue(self.transport.by_reactor)
+        self.assertEqual(self.transport.bufferSize, FLOW_READ_BYTES)
         self.connection.count(TICK_BYTES)
         self.clock.advance(0.05)
         self.assertTrue(self.transport.by_reactor)
@@ -214,6 +215,7 @@ class TickedConnectionTests(SynchronousTestCase):
         self.connection.count(TICK_BYTES - 1)
         self.clock.advance(0.05)
         self.assertFalse(self.transport.by_reactor)
+        self.assertEqual(self.transport.bufferSize, READ_BYTES)
 
     def test_urgent_in_the_middle(self) -> None:
         """What a read leads to may end the reading on ticks."""
