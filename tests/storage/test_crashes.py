@@ -106,6 +106,12 @@ class PowerCutTests(SynchronousTestCase):
         self.cut(formats_change, at_least=40, quick=(8, 6))
 
     @proves(
+        7,
+        fault="power cut",
+        moment="at any operation of two runs of a recorder",
+        outcome="each picture that was acknowledged is within half a millisecond of its time",
+    )
+    @proves(
         5,
         fault="power cut",
         moment="in the second run of a recorder on a disk",
