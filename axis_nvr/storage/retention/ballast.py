@@ -12,9 +12,9 @@ from axis_nvr.storage.files import IFiles, write_pieces
 
 BALLAST_NAME = ".axis_nvr.ballast"
 #: More than what the index writes to note a batch of blocks.
-BALLAST_BYTES = 4 << 20
+BALLAST_BYTES = 2 << 20
 #: The ballast is laid only where so many times as much is free.
-_ROOM = 16
+_ROOM = 4
 
 
 class Ballast:

@@ -42,6 +42,8 @@ BATCH_BLOCKS = 16
 BATCH_PAGES = 4
 #: The disk is looked at so often, in seconds, and sooner if its room may not last as long.
 LOOK_SECONDS = 30.0
+#: It is not looked at more often than this, nor less often until its rate is known.
+SOON_SECONDS = 1.0
 #: While what was removed does not show as free, it is looked at so often.
 SETTLING_SECONDS = 0.5
 #: What is too old is looked for so often.
@@ -127,6 +129,7 @@ class Retention:
         if self._does_work_left(now):
             return 0.0
         space = self._space()
+        is_settled = self._settling.is_over(space.free_bytes, now)
         self._rate.note(self._premises.written_bytes(), now)
         rate = self._rate.bytes_per_second()
         missing = self._rules.missing_bytes(space, rate)
@@ -136,12 +139,18 @@ class Retention:
         if len(self._sweeper.stuck) >= MAX_STUCK:
             return LOOK_SECONDS
         if missing > 0:
-            return self._make_room(missing, space, now)
+            return self._make_room(missing, space, now) if is_settled else SETTLING_SECONDS
         self._has_room(space)
         if not self._knows_a_part() and self._removes_old(now):
             return 0.0
+        return self._delay(space, rate)
+
+    def _delay(self, space: Space, rate: float) -> float:
+        """Tell when to look again: in half the time that the room lasts, and soon at the start."""
+        if not self._rate.is_known:
+            return SOON_SECONDS
         spare = space.free_bytes - self._rules.reserve_bytes(space, rate)
-        return min(LOOK_SECONDS, max(1.0, spare / rate / 2)) if rate > 0 else LOOK_SECONDS
+        return min(LOOK_SECONDS, max(SOON_SECONDS, spare / rate / 2)) if rate > 0 else LOOK_SECONDS
 
     # What is left to do of what was decided before.
 
@@ -193,8 +202,6 @@ class Retention:
 
     def _make_room(self, missing: int, space: Space, now: float) -> float:
         """Remove the oldest blocks; tell when to go on."""
-        if not self._settling.is_over(space.free_bytes, now):
-            return SETTLING_SECONDS
         if self._finding is None:
             self._finding = _one_by_one(self._hunt.oldest())
         chosen, is_over = _choose(self._finding, missing)

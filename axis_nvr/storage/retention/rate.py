@@ -33,13 +33,18 @@ class RateMeter:
         while len(figures) > 2 and figures[1].at <= now - WINDOWS_SECONDS[-1]:
             figures.popleft()
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there are two figures."""
+        return len(self._figures) > 1
+
     def bytes_per_second(self) -> float:
         """Tell the rate; 0 before there are two figures."""
         return max(self._over(seconds) for seconds in WINDOWS_SECONDS)
 
     def _over(self, seconds: float) -> float:
         """Give the rate of the last so many seconds, or of the time there was."""
-        if len(self._figures) < 2:
+        if not self.is_known:
             return 0.0
         last = self._figures[-1]
         first = next(figure for figure in self._figures if figure.at >= last.at - seconds)

@@ -14,6 +14,7 @@ from axis_nvr.storage.retention.chore import (
     LOOK_SECONDS,
     MAX_STUCK,
     SETTLING_SECONDS,
+    SOON_SECONDS,
     STUCK_SECONDS,
     Retention,
 )
@@ -164,6 +165,17 @@ class RoomTests(RetentionCase):
         self.assertEqual(delays[-1], SETTLING_SECONDS)
         self.assertGreaterEqual(len(self.disk.media()), 40 - BATCH_BLOCKS)
 
+    def test_room_that_showed_and_was_taken(self) -> None:
+        """Room that showed at once and was taken again is not waited for."""
+        self.disk.record(40)
+        self.fill(0.1)
+        rules = Rules()
+        retention = self.disk.retain(rules)
+        left = len(self.disk.media())
+        self.disk.files.total_bytes = self.disk.files.used_bytes()
+        self.assertEqual(retention.step(), 0.0)
+        self.assertLess(len(self.disk.media()), left)
+
     def test_a_faster_ingest_keeps_more_free(self) -> None:
         """The more is written, the more room is kept, and the sooner the disk is looked at."""
         self.disk.record(20)
@@ -174,6 +186,8 @@ class RoomTests(RetentionCase):
         retention = Retention(premises, Rules(), lambda: self.disk.monotonic_seconds)
         self.patch(self.disk.files, "used_bytes", lambda: 4 << 37)
         self.patch(self.disk.files, "total_bytes", 5 << 37)
+        self.assertEqual(retention.step(), SOON_SECONDS)
+        self.disk.wait(10)
         self.assertEqual(retention.step(), LOOK_SECONDS)
         self.disk.wait(10)
         written = 10 << 30
