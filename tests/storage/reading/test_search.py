@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.storage.files import Files
 from axis_nvr.storage.index import Index, RecordingRow
-from axis_nvr.storage.reading.search import Place, Search, count, find, running_at
+from axis_nvr.storage.reading.search import Place, Search, count, find, place_of, running_at
 from tests.storage.making import START_US
 from tests.storage.reading.rows import MINUTE_US, Drawn, fill
 
@@ -98,7 +98,7 @@ class SearchTests(SynchronousTestCase):
             after = page.next
         return pages
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(st.lists(DRAWN, max_size=25), st.lists(SEARCHES, min_size=4, max_size=4))
     def test_finds_what_a_look_at_every_row_finds(
         self, drawn: list[Drawn], searches: list[Search]
@@ -111,6 +111,12 @@ class SearchTests(SynchronousTestCase):
                 self.assertEqual([name for page in pages for name in page], wanted)
                 self.assertTrue(all(len(page) == 3 for page in pages[:-1]))
                 self.assertEqual(count(index, search), len(wanted))
+                for number in range(1, len(wanted) + 2):
+                    place = place_of(index, search, number)
+                    self.assertEqual(place is None, number > len(wanted))
+                    if place is not None:
+                        rest = find(index, search, after=place).found
+                        self.assertEqual([f.row.recording_id for f in rest], wanted[number:])
 
     @settings(max_examples=30, deadline=None)
     @given(st.lists(DRAWN, max_size=25), st.lists(MINUTES, min_size=3, max_size=3))
