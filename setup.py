@@ -28,6 +28,9 @@ setup(
         "klein >= 24.8",
         "treq >= 25.5",
         "twisted[tls] >= 25.5",
+        # what neighbours can make it keep or read is bounded since 0.149, and its sockets can follow
+        # interfaces that come and go; with 0.154 it was measured what we mend of it
+        "zeroconf >= 0.154",
         "zope.interface >= 7.2",
     ],
     extras_require={

@@ -6,8 +6,7 @@ what is known of us by another address stays true. A search is answered after a 
 time that it leaves, so that not all devices speak at once.
 
 Whoever forges the address of a search has its answers sent to somebody else, and they are longer
-than the search. So only neighbours are answered, each no more often than `ANSWERS_PER_SECOND`
-allows, all together no more than a bound, and what waits is bounded.
+than the search. So only `Neighbours` are answered, and what waits is bounded.
 
 Source: UPnP Device Architecture 1.1 §1.2.2 to §1.2.4, §1.3.3.
 """
@@ -15,9 +14,9 @@ Source: UPnP Device Architecture 1.1 §1.2.2 to §1.2.4, §1.3.3.
 import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Interface, IPv6Interface, ip_address
 from itertools import count
 
+from axis_nvr.session.neighbours import Interface, Neighbours
 from axis_nvr.wire.ssdp import (
     GROUP_IPV4,
     GROUPS_IPV6,
@@ -39,10 +38,8 @@ ANSWERS_PER_SECOND = 5
 ALL_ANSWERS_PER_SECOND = 50
 #: Datagrams that may wait to be sent.
 MAX_WAITING = 1000
-#: Addresses whose searches are counted.
-MAX_COUNTED = 1000
-
-Interface = IPv4Interface | IPv6Interface
+#: What makes clients that look for it at this place read the description (of Axis devices).
+USER_AGENT = "redsonic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,37 +83,23 @@ class Datagram:
 
 
 @dataclass(slots=True, eq=False)
-class _Quota:
-    """How many answers an address has had in the second that runs."""
-
-    second: int = -1
-    answers: int = 0
-
-    def take(self, now: float, limit: int) -> bool:
-        if int(now) != self.second:
-            self.second, self.answers = int(now), 0
-        self.answers += 1
-        return self.answers <= limit
-
-
-@dataclass(slots=True, eq=False)
 class SsdpDevice:
     """Decides what is sent, and when.
 
     :param random: gives numbers from 0 up to 1.
     :param boot_id: grows from start to start, such as seconds since 1970; up to 31 bits.
-    :ivar ignored: searches not answered, because they came too often or from elsewhere.
+    :ivar neighbours: who is answered.
     """
 
     identity: Identity
     random: Callable[[], float]
     boot_id: int
-    ignored: int = 0
+    neighbours: Neighbours = field(
+        default_factory=lambda: Neighbours(ANSWERS_PER_SECOND, ALL_ANSWERS_PER_SECOND)
+    )
     _interfaces: list[Interface] = field(default_factory=list)
     _waiting: list[tuple[float, int, Datagram]] = field(default_factory=list)
     _order: "count[int]" = field(default_factory=count)
-    _quotas: dict[str, _Quota] = field(default_factory=dict)
-    _all: _Quota = field(default_factory=_Quota)
     _next_round: float | None = None
 
     def set_interfaces(self, interfaces: Iterable[Interface], now: float) -> None:
@@ -144,27 +127,12 @@ class SsdpDevice:
         found = [
             target for target in self.identity.targets if search.target in ("ssdp:all", target.type)
         ]
-        if not found:
-            return
-        if not self._is_welcome(source[0], at, now):
-            self.ignored += 1
+        if not found or not self.neighbours.admit(source[0], (at,), now):
             return
         for target in found:
             headers = (*self._head(at), ("ST", target.type), ("USN", target.usn))
             answer = Datagram(at, build_answer((*headers[:1], ("EXT", ""), *headers[1:])), source)
             self._put(now + self.random() * search.mx_seconds, answer)
-
-    def _is_welcome(self, host: str, at: Interface, now: float) -> bool:
-        try:
-            address = ip_address(host.partition("%")[0])
-        except ValueError:
-            return False
-        if address not in at.network and not address.is_link_local:
-            return False
-        if len(self._quotas) >= MAX_COUNTED:
-            self._quotas.clear()
-        quota = self._quotas.setdefault(host, _Quota())
-        return quota.take(now, ANSWERS_PER_SECOND) and self._all.take(now, ALL_ANSWERS_PER_SECOND)
 
     def next_timeout(self) -> float | None:
         """Tell when `take` has something, None if never."""
@@ -235,6 +203,7 @@ class SsdpDevice:
             ("SERVER", self.identity.server),
             ("OPT", '"http://schemas.upnp.org/upnp/1/0/"; ns=01'),
             ("01-NLS", self.identity.boot_uuid),
+            ("X-User-Agent", USER_AGENT),
         )
 
 

@@ -2,10 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
+
+from zeroconf import (  # type: ignore[attr-defined]
+    DNSCache,
+    DNSIncoming,
+    ServiceInfo,
+    ServiceRegistry,
+)
+from zeroconf._handlers.answers import construct_outgoing_unicast_answers
+from zeroconf._handlers.query_handler import QueryHandler
+from zeroconf._history import QuestionHistory
 
 from axis_nvr.media.formats import h264_format, h265_format
 from axis_nvr.media.units import Codec
+from axis_nvr.protocols.bonjour_responder import legacy_answer
 from axis_nvr.session.media import MediaReceiver
 from axis_nvr.session.srtp import SrtpKey, SrtpReceiver
 from axis_nvr.session.tracks import describe_tracks
@@ -29,6 +41,7 @@ from axis_nvr.wire import (
     rtsp_range,
     sdp,
     sei,
+    ssdp,
 )
 from tests.session.streams import track
 
@@ -99,6 +112,38 @@ def one(parse: Callable[[Sequence[bytes], Sequence[bytes]], Any], data: bytes) -
     parse([data[:middle]], [data[middle:]])
 
 
+def responder() -> Target:
+    """Answer a datagram of Bonjour, from a port of its own, by the library and what we add to it.
+
+    No socket is opened: the library's parser and its answers are fed by hand.
+    """
+    info = ServiceInfo("_a._tcp.local.", "b._a._tcp.local.", port=1, server="c.local.")
+    info.addresses = [bytes([192, 0, 2, 1])]
+    registry = ServiceRegistry()
+    registry.async_add(info)
+    zeroconf: Any = SimpleNamespace(
+        registry=registry,
+        cache=DNSCache(),
+        question_history=QuestionHistory(),
+        out_queue=None,
+        out_delay_queue=None,
+    )
+    handler = QueryHandler(zeroconf)
+
+    def receive(data: bytes) -> None:
+        message = DNSIncoming(data, ("192.0.2.9", 40000))
+        message.answers()
+        if message.valid and message.is_query():
+            answers = handler.async_response([message], True)
+            if answers is not None and answers.ucast:
+                answer = construct_outgoing_unicast_answers(
+                    answers.ucast, True, message.questions, message.id
+                )
+                legacy_answer(answer).packets()
+
+    return receive
+
+
 TARGETS: dict[str, Target] = {
     "sdp": session_description,
     "rtp": rtp_packet,
@@ -128,6 +173,8 @@ TARGETS: dict[str, Target] = {
     "h265-connection": partial(connection, [Codec.H265]),
     "jpeg-connection": partial(connection, [Codec.JPEG, Codec.OPUS, Codec.ONVIF_METADATA]),
     "matroska": blocks,
+    "ssdp": ssdp.parse_search,
+    "mdns": responder(),
     "recording.xml": parse_recording,
     "block.xml": parse_block,
 }

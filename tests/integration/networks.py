@@ -20,13 +20,15 @@ class CameraNetwork(NamedTuple):
     prefix: tuple[str, ...]
 
 
-def camera_network(test: Any) -> CameraNetwork:
+def camera_network(test: Any, which: int = 0) -> CameraNetwork:
     """Make a namespace, joined to ours by a pair of virtual interfaces, until the test ends.
 
     It needs root; the test is skipped where that is not to be had.
+
+    :param which: tells networks of one test apart.
     """
     require_program("ip")
-    number = os.getpid()
+    number = os.getpid() + which
     name, ours, theirs = f"nvr{number}", f"nva{number}", f"nvb{number}"
     here, camera = (f"10.231.{number % 256}.{host}" for host in (1, 2))
 

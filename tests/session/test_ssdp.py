@@ -156,7 +156,7 @@ class SsdpDeviceTests(SynchronousTestCase):
         self.settle()
         self.assertEqual(self.ask("ssdp:all", ("203.0.113.5", 80)), 0)
         self.assertEqual(self.ask("ssdp:all", ("no address", 80)), 0)
-        self.assertEqual(self.device.ignored, 2)
+        self.assertEqual(self.device.neighbours.ignored, 2)
 
     def test_one_that_asks_too_often(self) -> None:
         """So many answers a second and no more; the next second there are some again."""
