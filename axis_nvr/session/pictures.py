@@ -200,7 +200,7 @@ class Pictures:
         found = shape.find(data, place, self._number & 0xFFFF)
         if found is None or found.source != self._source or found.timestamp == receiver.timestamp:
             return place
-        beginning = self._beginnings[header]
+        beginning = self._beginnings.get(header) or self._learn(header)
         unit = nal_units.join_picture(beginning.nal_header, found.contents, found.size)
         if unit is None:
             return place

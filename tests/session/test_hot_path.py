@@ -325,6 +325,21 @@ class EqualityTests(SynchronousTestCase):
             self.assertEqual(sizes, [head + 90, head + 30, head + 4000] * 3)
             self.assertEqual(recorder.media.statistics()[0].lost, 0)
 
+    def test_what_was_forgotten_meanwhile(self) -> None:
+        """Pictures that begin in many ways push out what was known of one; it is learned anew."""
+        for codec, nal in CODECS.items():
+            sender = Sender(sequence_number=120)
+            recorder = Recorder([track(0, codec)])
+            recorder.feed(warmed_up(codec, sender))
+            long = nal.fragment(nal.other + b"\x42" * 90, 20)
+            others = [[nal.other[:-1] + bytes((b,)) + b"\x42" * 30] for b in range(128, 256)]
+            for index, parts in enumerate([long, long, *others, long, long]):
+                packets = sender.unit(parts, 3000 * index)
+                recorder.feed(b"".join(interleaved(0, packet) for packet in packets))
+            sizes = [len(unit.data) for unit in recorder.units[WARM_UP_PICTURES:]]
+            head = 4 + len(nal.other)
+            self.assertEqual(sizes, [head + 90] * 2 + [head + 30] * 128 + [head + 90] * 2)
+
     def test_a_picture_cut_anywhere(self) -> None:
         """Wherever the read ends, the picture is the same, and so is the next one."""
         sender = Sender(sequence_number=65_000)
