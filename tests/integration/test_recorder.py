@@ -13,10 +13,10 @@ from twisted.internet.task import deferLater
 from twisted.logger import eventAsText, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from axis_nvr.assembly import Release, make_recorder
 from axis_nvr.config import load_config
 from axis_nvr.services.recorder import Recorder
 from axis_nvr.simulator.camera import VirtualCamera, virtual_camera
-from axis_nvr.tap import make_recorder
 from tests.integration.peers import require_program
 
 #: How long anything may take that is waited for, in seconds.
@@ -47,9 +47,10 @@ class RecorderTests(TestCase):
             'http = "none"\nhttps = "none"\n[[camera]]\nid = "a b"\naddress = "127.0.0.1"\n'
             f'port = {port}\nusername = "root"\npassword = "s3cret-1"\n' + recording * recordings
         )
-        service: MultiService = make_recorder(
-            reactor, load_config(self.folder / "nvr.toml", {}, self.folder)
-        )
+        config = load_config(self.folder / "nvr.toml", {}, self.folder)
+        service = MultiService()
+        for part in make_recorder(reactor, config, Release("1", "Feb 14 2026 13:08"), print):
+            part.setServiceParent(service)
         service.startService()
         self.addCleanup(service.stopService)
         (recorder,) = [each for each in service if isinstance(each, Recorder)]
