@@ -3,7 +3,7 @@
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -49,8 +49,10 @@ from axis_nvr.services.stream_plan import ICameraSession, StreamPlan
 from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
 from axis_nvr.services.vault import Vault
 from axis_nvr.storage.disk import Disk
+from axis_nvr.vapix.announcement import make_discovery
 from axis_nvr.vapix.api import Services, endpoints
 from axis_nvr.vapix.bounded_site import BoundedSite
+from axis_nvr.vapix.call import Endpoint
 from axis_nvr.vapix.door import Door
 from axis_nvr.vapix.listener import Listener, make_endpoint, with_certificate
 from axis_nvr.vapix.server import HttpServer
@@ -101,14 +103,24 @@ def make_recorder(
         recorder.add(recording)
     thread = StateThread(reactor)
     services = _services(thread, state, config, serial, release, recorder)
-    site = _server(services).site()
+    served = endpoints(services)
+    site = _server(services, served).site()
     listeners = list(_listeners(reactor, config, state, serial, site, announce))
+    discovery = make_discovery(
+        reactor,
+        config,
+        serial,
+        release.version,
+        lambda: {listener.scheme: listener.port for listener in listeners},
+        paths=[endpoint.path for endpoint in served],
+    )
     whole: IService = recorder
     if config.demo:
         from axis_nvr.simulator.demo import Demo  # loaded only if it is asked for
 
         whole = Demo(reactor, recorder, services.accounts, announce)
-    return [*listeners, thread, whole]  # no thread before it is sure that we can listen
+    # no thread before it is sure that we can listen, and found last: there is something to find
+    return [*listeners, thread, whole, discovery]
 
 
 def _services(
@@ -149,10 +161,10 @@ def _services(
     )
 
 
-def _server(services: Services) -> HttpServer:
+def _server(services: Services, served: Iterable[Endpoint]) -> HttpServer:
     key = secrets.token_bytes(32)
     door = Door(services.accounts, services.audit, Lockout(), key, time.monotonic)
-    return HttpServer(door, endpoints(services))
+    return HttpServer(door, served)
 
 
 def _stream_maker(

@@ -66,10 +66,13 @@ class Description:
         self._factory = factory
         self._preferred = preferred
         self._listening: IListeningPort | None = None
+        self._told = False
         self.port = 0
 
     def listen(self) -> bool:
-        """Listen, by IPv6 and IPv4 if there are both; tell whether that worked."""
+        """Listen, by IPv6 and IPv4 if there are both; tell whether it does."""
+        if self._listening is not None:
+            return True
         errors = []
         for interface in ("::", ""):
             for port in (self._preferred, 0):
@@ -80,12 +83,14 @@ class Description:
                     continue
                 self._listening, self.port = listening, listening.getHost().port
                 return True
-        self.log.warn("no UPnP: its description cannot be served: {errors}", errors=errors)
+        if not self._told:
+            self._told = True
+            self.log.warn("no UPnP: its description cannot be served: {errors}", errors=errors)
         return False
 
     def stop(self) -> Any:
         """Listen no more."""
-        listening, self._listening = self._listening, None
+        listening, self._listening, self.port = self._listening, None, 0
         return listening.stopListening() if listening is not None else None
 
 
@@ -124,7 +129,7 @@ class Discovery(Service):
         self._places = places
         self._dns_services = dns_services
         self._interfaces = interfaces
-        self._description = upnp.description if upnp is not None else None
+        self._upnp = upnp
         self._ssdp = SsdpService(reactor, upnp.device) if upnp is not None else None
         self._bonjour = BonjourService(reactor) if bonjour else None
         self._looking = LoopingCall(self._look)
@@ -133,10 +138,10 @@ class Discovery(Service):
     def startService(self) -> None:
         """Announce; what cannot be used is left out."""
         super().startService()
-        if self._ssdp is not None and self._description is not None and self._description.listen():
-            self._ssdp.startService()
-        if self._bonjour is not None:
-            self._bonjour.startService()
+        for part in (self._ssdp, self._bonjour):
+            if part is not None:
+                with self.log.failuresHandled("while discovery was started"):
+                    part.startService()
         self._looking.start(LOOK_SECONDS)
 
     def stopService(self) -> "Deferred[None]":
@@ -145,8 +150,8 @@ class Discovery(Service):
         if self._looking.running:
             self._looking.stop()
         ends = [part.stopService for part in (self._ssdp, self._bonjour) if part is not None]
-        if self._description is not None:
-            ends.append(self._description.stop)
+        if self._upnp is not None:
+            ends.append(self._upnp.description.stop)
         stopped = DeferredList([maybeDeferred(end) for end in ends], consumeErrors=True)
         return stopped.addCallback(lambda _: None)
 
@@ -155,10 +160,12 @@ class Discovery(Service):
         with self.log.failuresHandled("while interfaces were looked at"):
             interfaces = self._interfaces()
             places = self._places()
-            if self._ssdp is not None:
+            if self._upnp is not None and self._ssdp is not None:
                 web = [place for scheme, place in places.items() if scheme in ("http", "https")]
                 reached = [_reached(interface, web) for interface in interfaces]
-                self._ssdp.set_addresses(a for each in reached for a in one_of_each_kind(each))
+                found = [address for each in reached for address in one_of_each_kind(each)]
+                if not found or self._upnp.description.listen():
+                    self._ssdp.set_addresses(found)
             if self._bonjour is not None:
                 links = (self._link(interface, places) for interface in interfaces)
                 self._bonjour.set_links(link for link in links if link is not None)

@@ -9,7 +9,7 @@ import platform
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from ipaddress import ip_interface
 from typing import Any
 
@@ -24,9 +24,12 @@ from axis_nvr.session.ssdp import Identity, SsdpDevice
 from axis_nvr.vapix.upnp_description import PATH, PORT, UpnpDescription, targets
 
 PRODUCT = "AXIS S3008"
-#: What ``ep`` of ``_vapix-http._tcp`` names for the API discovery; others are ``decaf`` for the
-#: device configuration by REST and ``param``, which recorders do not have.
-API_DISCOVERY = "apidisc"
+#: Entry points of VAPIX in the words of ``ep``, and where each is served.
+ENTRY_POINTS = {
+    "/axis-cgi/param.cgi": "param",
+    "/axis-cgi/apidiscovery.cgi": "apidisc",
+    "/config/discover": "decaf",
+}
 
 
 def make_discovery(
@@ -36,15 +39,15 @@ def make_discovery(
     release: str,
     ports: Callable[[], Mapping[str, IListeningPort | None]],
     *,
-    entry_points: tuple[str, ...] = (),
+    paths: Collection[str] = (),
     interfaces: Callable[[], list[NetworkInterface]] = network_interfaces,
 ) -> Discovery:
     """Put together what announces the recorder.
 
     :param ports: gives those that listen now, by ``http``, ``https`` and ``rtsp``.
-    :param entry_points: the VAPIX entry points that are served; with none of them VAPIX is not
-        announced.
+    :param paths: what is served; without any of `ENTRY_POINTS` VAPIX is not announced.
     """
+    entry_points = tuple(word for path, word in ENTRY_POINTS.items() if path in paths)
     name = instance_name(f"{PRODUCT} - {serial}")
 
     def dns_services(ports: Mapping[str, int]) -> tuple[DnsService, ...]:

@@ -46,6 +46,7 @@ class Listener(Service):
     :param scheme: of the URL that is announced, such as ``http``.
     :param key: the configuration key, for messages.
     :param announce: called with one line when it listens.
+    :ivar port: None while it does not listen.
     """
 
     log = Logger()
@@ -58,7 +59,7 @@ class Listener(Service):
         factory: IProtocolFactory,
         announce: Callable[[str], None],
     ) -> None:
-        self._scheme = scheme
+        self.scheme = scheme
         self._key = key
         self._endpoint = endpoint
         self._factory = factory
@@ -91,7 +92,7 @@ class Listener(Service):
 
     def _listens(self, port: IListeningPort) -> None:
         self.port = port
-        self._announce(f"listening on {describe_address(self._scheme, port.getHost())}")
+        self._announce(f"listening on {describe_address(self.scheme, port.getHost())}")
 
 
 def describe_address(scheme: str, address: object) -> str:

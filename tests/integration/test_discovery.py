@@ -128,7 +128,7 @@ class DiscoveryTests(TestCase):
         avahi = Avahi(self, reactor, network)
         await avahi.start()
         browser = avahi.run("avahi-browse", "-rpka")
-        service = self.announce(network, entry_points=("apidisc",))
+        service = self.announce(network, paths=["/axis-cgi/apidiscovery.cgi"])
         ours = network.camera.rpartition(".")[0] + ".1"
         for name, kind, text in (
             (ESCAPED, b"_axis-nvr._tcp", b'"macaddress=ACCC8E012345"'),
@@ -162,7 +162,7 @@ class DiscoveryTests(TestCase):
         assert not other.ended.called
         browser = avahi.run("avahi-browse", "-pk", "_vapix-http._tcp")
         await holds(reactor, rb";AXIS\032S3008;", lambda: browser.output)
-        self.announce(network, entry_points=("apidisc",))
+        self.announce(network, paths=["/axis-cgi/apidiscovery.cgi"])
         await holds(reactor, rb";AXIS\032S3008\032\0402\041;", lambda: browser.output)
 
     async def test_one_shot_query(self) -> None:

@@ -91,8 +91,28 @@ class DescriptionTests(SynchronousTestCase):
         self.assertEqual((listens, tried[-1], port), (True, (49152, ""), 49152))
 
     def test_nothing_to_be_had(self) -> None:
-        """It says so once, and raises nothing."""
+        """It says so, and raises nothing."""
         self.assertFalse(self.listen(lambda *_: True)[0])
+
+    def test_again(self) -> None:
+        """Tried again it is silent, until it works."""
+
+        class Full(MemoryReactorClock):
+            full = True
+
+            def listenTCP(self, *arguments: Any, **more: Any) -> Any:  # noqa: N802
+                if self.full:
+                    raise CannotListenError("", 0, OSError("no"))
+                return super().listenTCP(*arguments, **more)
+
+        reactor = Full()
+        description = Description(reactor, ServerFactory(), 49152)
+        with capturedLogs() as logs:
+            self.assertEqual([description.listen() for _ in range(3)], [False] * 3)
+        self.assertEqual(len(logs), 1)
+        reactor.full = False
+        self.assertTrue(description.listen() and description.listen())
+        self.assertEqual(len(reactor.tcpServers), 1)
 
 
 class DiscoveryTests(SynchronousTestCase):
