@@ -1,4 +1,4 @@
-"""What a large disk costs: start after an unclean stop, search, seeking.
+"""What a large disk costs: start after an unclean stop, search, seeking, work on all of it.
 
 A disk of half a million blocks is made for it (`tests.bench.disk_of_blocks`), 64 of them left open,
 and an index of a million recordings; both are removed after it. Run it with::
@@ -31,7 +31,9 @@ from axis_nvr.storage.reading.device_trail import DeviceTrail
 from axis_nvr.storage.reading.gops import StoredGop
 from axis_nvr.storage.reading.maps import MapCache
 from axis_nvr.storage.reading.search import Search, count, find
+from axis_nvr.storage.reading.trail import RecordingTrail, Trail
 from axis_nvr.storage.writer import DiskWriter
+from tests.bench import disk_chores
 from tests.bench.disk_of_blocks import Shape, camera, make_disk, make_event_index
 from tests.storage.making import SERIAL, START_US, Digits
 
@@ -108,6 +110,7 @@ def start(premises: Premises) -> Iterator[Row]:
         now=time.time,
         monotonic=time.monotonic,
     )
+    _drop_pages(premises.disk / "index.db")
     seconds = timed(disk.start)
     disk.stop()
     yield Row(
@@ -158,20 +161,24 @@ def search(premises: Premises) -> Iterator[Row]:
 def seek(premises: Premises) -> Iterator[Row]:
     """Reading the group of pictures of a moment, anywhere on the disk."""
     with reader(premises.disk) as index:
-        for name, is_cold in (("cold", True), ("warm", False)):
-            taken = spread(_seek(premises, index, is_cold=is_cold) for _ in range(TIMES))
-            what = f"seek to a group anywhere in {premises.shape.blocks} blocks, {name}"
-            yield Row(what, taken, budget="≤ 20 ms")
+        for by in ("recording", "device"):
+            for name, is_cold in (("cold", True), ("warm", False)):
+                taken = spread(_seek(premises, index, by, is_cold=is_cold) for _ in range(TIMES))
+                what = f"seek to a group of a {by}, {premises.shape.blocks} blocks, {name}"
+                yield Row(what, taken, budget="≤ 20 ms")
 
 
-def _seek(premises: Premises, index: Index, *, is_cold: bool) -> float:
+def _seek(premises: Premises, index: Index, by: str, *, is_cold: bool) -> float:
     """Seconds to the first group of a moment of a camera."""
     shape, chance = premises.shape, premises.chance
     files, maps = Files(), MapCache(Files(), premises.disk)
-    trail = DeviceTrail(lambda: index, camera(chance.randrange(shape.cameras)))
+    device = camera(chance.randrange(shape.cameras))
+    trail: Trail = DeviceTrail(lambda: index, device)
     moment_us = chance.randrange(START_US + 300_000_000, shape.stop_us)
     stretch = trail.at(moment_us)
     assert stretch is not None
+    if by == "recording":
+        trail = RecordingTrail(lambda: index, stretch.recording_id)
     path = maps.path(stretch)
     if is_cold:
         _drop_pages(path)
@@ -194,8 +201,28 @@ def _drop_pages(path: Path) -> None:
     os.close(fd)
 
 
-#: What is measured, in this order; what changes the disk comes last.
-MEASURES: list[Callable[[Premises], Iterator[Row]]] = [start, search, seek]
+def chores(premises: Premises) -> Iterator[Row]:
+    """Work on the whole disk: see `tests.bench.disk_chores`."""
+    small, blocks = premises.disk.with_name("axis_nvr-bench-rebuild"), premises.shape.blocks // 25
+    try:
+        make_disk(small, Shape(blocks))
+        for words, measured in (
+            *disk_chores.checking(premises.disk),
+            *disk_chores.removal(premises.disk),
+            *disk_chores.rebuild(small, blocks),
+        ):
+            yield Row(words, measured)
+    finally:
+        shutil.rmtree(small, ignore_errors=True)
+
+
+def repair(premises: Premises) -> Iterator[Row]:
+    """Closing the blocks that were left open."""
+    yield from (Row(words, measured) for words, measured in disk_chores.repair(premises.disk))
+
+
+#: What is measured, in this order; what removes something comes last.
+MEASURES: list[Callable[[Premises], Iterator[Row]]] = [start, repair, search, seek, chores]
 
 
 def table(rows: Iterable[Row]) -> str:

@@ -10,6 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.storage.files import Files
 from axis_nvr.storage.index import Index, RecordingRow
+from axis_nvr.storage.layout import utc_text
+from axis_nvr.storage.reading.catalogue import count_recordings
 from axis_nvr.storage.reading.search import Place, Search, count, find, place_of, running_at
 from tests.storage.making import START_US
 from tests.storage.reading.rows import MINUTE_US, Drawn, fill
@@ -182,6 +184,44 @@ class SearchTests(SynchronousTestCase):
         for search in (Search(), Search(device="front"), Search(group="")):
             found = find(index, search).found
             self.assertEqual([one.row.recording_id for one in found], [first, second])
+
+    @settings(max_examples=30, deadline=None)
+    @given(st.lists(DRAWN, max_size=12), st.lists(st.tuples(st.integers(0, 11), MINUTES)))
+    def test_counts_follow_what_changes(
+        self, drawn: list[Drawn], changes: list[tuple[int, int]]
+    ) -> None:
+        """Whatever comes, goes, or starts later; and they are made anew for an older index."""
+        path = Path(self.mktemp())
+        index, _ = fill(path, drawn)
+        self.addCleanup(index.close)
+        with index.transaction():
+            for number, minute in changes:
+                if minute % 2:
+                    index.execute("DELETE FROM recordings WHERE id = ?", number)
+                else:
+                    start = utc_text(START_US + minute * MINUTE_US)
+                    index.execute(
+                        "UPDATE recordings SET stoptime = NULL, starttime = ? WHERE id = ?",
+                        start,
+                        number,
+                    )
+        kept = self.counts(index)
+        with index.transaction():
+            index.execute("UPDATE nvr_counts SET recordings = 77")
+            for name in ("added", "moved", "removed"):
+                index.execute(f"DROP TRIGGER nvr_counts_{name}")
+        index._connection.execute("PRAGMA user_version=2")
+        again = Index.open(Files(), path, START_US)
+        self.addCleanup(again.close)
+        self.assertEqual(self.counts(again), kept)
+        (number,) = again.first("SELECT COUNT(*) FROM recordings")
+        self.assertEqual(kept.get("", 0), number)
+        hours = "SELECT substr(starttime, 1, 13), COUNT(*) FROM recordings GROUP BY 1"
+        self.assertEqual({h: n for h, n in kept.items() if h}, dict(again.query(hours)))
+        self.assertEqual(count_recordings(again), number)
+
+    def counts(self, index: Index) -> dict[str, int]:
+        return dict(index.query("SELECT hour, recordings FROM nvr_counts"))
 
     def test_times_of_another_writer(self) -> None:
         """A time that is none is told as none; the others are found all the same."""
