@@ -4,8 +4,8 @@ Each step does the first of these that there is to do:
 
 1. Files of blocks that are noted for removal go, also those an earlier run noted
    (`axis_nvr.storage.sweeper`).
-2. If less is free than the rules ask for, the oldest blocks are noted, as many as make that much
-   room, and their files go.
+2. If less is free than the rules ask for, or recordings take more than they may, the oldest blocks
+   are noted, as many as make that much room, and their files go.
 3. Blocks that are too old are noted, of the disk as a whole and then of each recording group, and
    their files go.
 
@@ -32,6 +32,7 @@ from axis_nvr.storage.retention.candidates import Candidate, Hunt, Page, oldest_
 from axis_nvr.storage.retention.patience import ClockWatch, Settling
 from axis_nvr.storage.retention.policy import Rules, Why
 from axis_nvr.storage.retention.rate import RateMeter
+from axis_nvr.storage.retention.usage import Usage
 from axis_nvr.storage.schema import REBUILD_STATE
 from axis_nvr.storage.sweeper import Sweeper
 from axis_nvr.words import count_words, size_words
@@ -113,6 +114,7 @@ class Retention:
         self._ballast = Ballast(premises.files, premises.folder)
         self._hunt = Hunt(premises.index)
         self._rate = RateMeter()
+        self._usage = Usage(premises)
         self._clock = ClockWatch()
         self._settling = Settling()
         self._due = _Due()
@@ -135,11 +137,14 @@ class Retention:
         missing = self._rules.missing_bytes(space, rate)
         if self._knows_a_part() and missing:
             missing -= int(self._rules.reserve_bytes(space, rate) * PATIENT_PART)
+        why, excess = Why.ROOM, self._excess(now)
+        if excess > missing:
+            why, missing = Why.LIMIT, excess
         self._tell(space, missing, now)
         if len(self._sweeper.stuck) >= MAX_STUCK:
             return LOOK_SECONDS
         if missing > 0:
-            return self._make_room(missing, space, now) if is_settled else SETTLING_SECONDS
+            return self._make_room(missing, space, now, why) if is_settled else SETTLING_SECONDS
         self._has_room(space)
         if not self._knows_a_part() and self._removes_old(now):
             return 0.0
@@ -200,7 +205,13 @@ class Retention:
         if self._rules.is_automatic:
             self._ballast.lay(space.free_bytes)
 
-    def _make_room(self, missing: int, space: Space, now: float) -> float:
+    def _excess(self, now: float) -> int:
+        """Tell how much more recordings take than they may."""
+        if not self._rules.has_limit or self._knows_a_part():
+            return 0
+        return self._rules.excess_bytes(self._usage.bytes(now))
+
+    def _make_room(self, missing: int, space: Space, now: float, why: Why) -> float:
         """Remove the oldest blocks; tell when to go on."""
         if self._finding is None:
             self._finding = _one_by_one(self._hunt.oldest())
@@ -209,7 +220,7 @@ class Retention:
             self._finding = None  # the next search is from the oldest again: locks may have changed
         if chosen:
             self._is_helpless = False
-            noted = self._note(chosen, Why.ROOM)
+            noted = self._note(chosen, why)
             self._settling.expect(space.free_bytes, noted.size_bytes, now)
             self._sweep(now)
             return 0.0
@@ -235,6 +246,7 @@ class Retention:
                 raise
             noted = note_blocks(premises.index, names, premises.running())
         self._removed.add(noted)
+        self._usage.removed(noted.size_bytes)
         self._untold.setdefault(why, _Removed()).add(noted)
         return noted
 

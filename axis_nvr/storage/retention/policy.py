@@ -5,6 +5,9 @@ being written, so that it does not run full while blocks are being removed, or w
 wait. That reserve has a floor for a disk that nobody writes to yet, and a ceiling, so that a small
 disk still holds something.
 
+Limit. Somebody may have said how much of the disk recordings may take; what is more than that goes,
+however much is free.
+
 Age. A block is too old once it ended longer ago than the disk's max age or its group's retention
 time, whichever is shorter. Only its end counts: as long as a moment of it is to be kept, all is.
 
@@ -31,25 +34,28 @@ class Why(StrEnum):
     """Why something is removed."""
 
     ROOM = "the disk was getting full"
+    LIMIT = "recordings took more of the disk than they may"
     AGE = "it was older than the disk keeps anything"
     GROUP = "it was older than its group is kept"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rules:
-    """What is removed from a disk, and when.
+    """What is removed from a disk, and when; each of it may change while the disk is in use.
 
     :param is_automatic: False: only by hand (the policy ``none``).
     :param level_percent: how full the disk may get.
     :param max_age_days: 0: nothing is too old.
     :param group_seconds: by the token of a recording group: how long its recordings are kept; 0 or
-        absent: as long as any. It is looked at anew each time, and may change.
+        absent: as long as any.
+    :param limit_bytes: what recordings may take of the disk; 0: as much as there is.
     """
 
     is_automatic: bool = True
     level_percent: int = 95
     max_age_days: int = 0
     group_seconds: Mapping[str, int] = field(default_factory=dict)
+    limit_bytes: int = 0
 
     def reserve_bytes(self, space: Space, bytes_per_second: float) -> int:
         """Tell how much is to be free."""
@@ -62,6 +68,18 @@ class Rules:
         if not self.is_automatic or not space.total_bytes:
             return 0
         return max(0, self.reserve_bytes(space, bytes_per_second) - space.free_bytes)
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether it matters how much recordings take."""
+        return self.is_automatic and self.limit_bytes > 0
+
+    def excess_bytes(self, used_bytes: int) -> int:
+        """Tell how much of what recordings take is to be removed.
+
+        :param used_bytes: what they take.
+        """
+        return max(0, used_bytes - self.limit_bytes) if self.has_limit else 0
 
     def too_old_us(self, now_us: int) -> int | None:
         """Give the time at which everything must end that is to be kept; None: anything is."""
