@@ -11,6 +11,8 @@ nvr_unfinished    blocks whose file was not closed properly, and how many bytes 
 nvr_locks         what must not be deleted: a recording, or a span of it; who says so, when and why
 nvr_damage        parts of blocks that were found to be broken: from, to, where in the file, why
 nvr_state         what work on the disk remembers between two runs, such as a rebuild under way
+nvr_counts        how many recordings there are, in all (the row ``''``) and for each hour in which
+                  any began (such as ``2024-05-06T07``); kept by triggers, never written otherwise
 ================  ==================================================================================
 
 Where a GOP is within a block stands in the block's Cues, and nowhere twice.
@@ -18,7 +20,7 @@ Where a GOP is within a block stands in the block's Cues, and nowhere twice.
 
 MAJOR, MINOR = 2, 0
 #: Version of our own tables.
-USER_VERSION = 2
+USER_VERSION = 3
 
 _RECORDING_COLUMNS = """
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -134,6 +136,9 @@ CREATE TABLE IF NOT EXISTS nvr_damage (
 );
 CREATE INDEX IF NOT EXISTS nvr_damage_block ON nvr_damage(block_id);
 CREATE TABLE IF NOT EXISTS nvr_state (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS nvr_counts (
+    hour TEXT PRIMARY KEY, recordings INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS nvr_open_recordings ON recordings(id) WHERE stoptime IS NULL;
 CREATE INDEX IF NOT EXISTS nvr_open_blocks ON blocks(id) WHERE stoptime IS NULL;
 """
@@ -162,6 +167,46 @@ _OVER = "".join(
 #: What an index whose version of our tables is the key needs before all else.
 UPGRADES = {1: "ALTER TABLE nvr_recordings ADD COLUMN starttime TEXT;"}
 
+
+def _count(time: str, step: str) -> str:
+    """Write how the counts change where a recording comes or goes.
+
+    :param time: the start of it in SQL; one without a start counts in all, and in no hour.
+    """
+    hour = f"substr({time}, 1, {HOUR_CHARS})"
+    return f"""
+    INSERT INTO nvr_counts VALUES ('', {step})
+    ON CONFLICT (hour) DO UPDATE SET recordings = recordings + {step};
+    {_count_in_hour(hour, time, step)}
+"""  # noqa: S608 - it is ours
+
+
+def _count_in_hour(hour: str, time: str, step: str) -> str:
+    return f"""
+    INSERT INTO nvr_counts SELECT {hour}, {step} WHERE {time} <> ''
+    ON CONFLICT (hour) DO UPDATE SET recordings = recordings + {step};
+    DELETE FROM nvr_counts WHERE hour = {hour} AND hour <> '' AND recordings = 0;
+"""  # noqa: S608 - it is ours
+
+
+_HOUR = f"substr(starttime, 1, {HOUR_CHARS})"
+_COUNTS = f"""
+DELETE FROM nvr_counts;
+INSERT INTO nvr_counts SELECT '', COUNT(*) FROM recordings;
+INSERT INTO nvr_counts
+SELECT {_HOUR}, COUNT(*) FROM recordings WHERE starttime <> '' GROUP BY {_HOUR};
+CREATE TRIGGER IF NOT EXISTS nvr_counts_added AFTER INSERT ON recordings
+BEGIN {_count("NEW.starttime", "1")} END;
+CREATE TRIGGER IF NOT EXISTS nvr_counts_removed AFTER DELETE ON recordings
+BEGIN {_count("OLD.starttime", "-1")} END;
+CREATE TRIGGER IF NOT EXISTS nvr_counts_moved AFTER UPDATE OF starttime ON recordings
+WHEN OLD.starttime IS NOT NEW.starttime
+BEGIN
+    {_count_in_hour(f"substr(OLD.starttime, 1, {HOUR_CHARS})", "OLD.starttime", "-1")}
+    {_count_in_hour(f"substr(NEW.starttime, 1, {HOUR_CHARS})", "NEW.starttime", "1")}
+END;
+"""  # noqa: S608 - nothing from outside is in it
+
 #: What searches use (`axis_nvr.storage.reading.search`): each thing that is searched by has its
 #: recordings in order of their start, and what ran at a moment began in the same hour, or is one
 #: of the few that go over the end of an hour, a day, a month.
@@ -181,6 +226,7 @@ CREATE TRIGGER IF NOT EXISTS nvr_recordings_moved AFTER UPDATE OF starttime ON r
 BEGIN
     UPDATE nvr_recordings SET starttime = NEW.starttime WHERE recording_id = NEW.id;
 END;
+{_COUNTS}
 """  # noqa: S608 - nothing from outside is in it
 
 #: In the index's state: what a rebuild under way remembers. An index that holds nothing has it from
