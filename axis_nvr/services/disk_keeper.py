@@ -4,9 +4,14 @@ A folder that is not mounted yet, or that another recorder holds, is no reason t
 recordings wait until the disk is there, and the page says why they do. A disk that breaks while it
 is in use is closed and opened again, with waits that double, until it works. A disk that hangs
 cannot even be closed: it goes on by itself, or a person must see to it.
+
+A disk may be held: a person has unmounted or locked it, or it is being worked on. It is then closed
+like at the end, nothing is written to it or removed from it, and its recordings wait until the last
+hold is released.
 """
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -19,6 +24,7 @@ from axis_nvr.services.disruption import Disruption, IDisruptionObserver
 from axis_nvr.services.status import DiskReport
 from axis_nvr.storage.disk import Disk
 from axis_nvr.storage.disk_status import DiskState
+from axis_nvr.storage.once import Once
 from axis_nvr.storage.recording import RecordingDetails
 
 #: The first wait after a disk could not be started, in seconds; it doubles up to the longest.
@@ -26,6 +32,22 @@ FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 30.0
 #: A write that takes longer is told of, in seconds.
 HANGING_SECONDS = 10.0
+
+
+class Hold(Enum):
+    """Why a disk is not used though it may be well; its value is the reason in words."""
+
+    UNMOUNTED = "the disk is unmounted"
+    LOCKED = "the disk is locked"
+    WORK = "the disk is being worked on"
+
+
+#: How a held disk is, and in a word; the first that holds it is told.
+_HELD = {
+    Hold.WORK: (DiskState.STOPPED, "busy"),
+    Hold.UNMOUNTED: (DiskState.STOPPED, "unmounted"),
+    Hold.LOCKED: (DiskState.LOCKED, "locked"),
+}
 
 
 class DiskKeeper:
@@ -36,6 +58,7 @@ class DiskKeeper:
     :param admit: asked before each start whether the disk may be used; fires if it may, errback
         `StorageError` if not, as with one that is to be encrypted and is not.
     :ivar disruption: why recordings are being lost now; None: they are not.
+    :ivar holds: why it is not to be used; empty: it is.
     """
 
     log = Logger()
@@ -48,6 +71,7 @@ class DiskKeeper:
         admit: Callable[[], "Deferred[None]"] = lambda: succeed(None),
     ) -> None:
         self.disruption: Disruption | None = None
+        self.holds: set[Hold] = set()
         self._make_disk = make_disk
         self._clock = clock
         self._observers = observers
@@ -56,29 +80,117 @@ class DiskKeeper:
         self._disk.observer = self
         self._is_known = False
         self._is_ready = False
+        self._is_running = False
         self._is_wanted = False
+        self._attempt = 0
         self._error = ""
         self._wait_seconds = FIRST_WAIT_SECONDS
         self._timer: IDelayedCall | None = None
+        self._gone: Once | None = None
+        self._trying: list[Deferred[None]] = []
         self._waiting: list[tuple[Deferred[Any], RecordingDetails]] = []
 
     def start(self) -> None:
         """Start the disk, now or as soon as it can be."""
-        self._is_wanted = True
-        self._try()
+        self._is_running = True
+        self._begin()
 
     def stop(self) -> "Deferred[None]":
         """End all recordings, then let go of the disk; fires when that is done."""
-        self._is_wanted = self._is_ready = False
-        if self._timer is not None:
+        self._is_running = False
+        self._refuse_waiting("the recorder stops")
+        return self._let_go()
+
+    def hold(self, why: Hold) -> "Deferred[None]":
+        """Let go of the disk, and leave it alone until `release`.
+
+        :returns: fires when nothing of it is open any more. Cancelling it changes nothing: the disk
+            is let go of all the same.
+        """
+        self.holds.add(why)
+        gone = self._let_go()
+        self._tell_hold()
+        return gone
+
+    def release(self, why: Hold) -> "Deferred[None]":
+        """Use the disk again, unless it is held for another reason.
+
+        :returns: fires when it is in use, or at once if it is not to be; errback `StorageError` if
+            it cannot be used: it is tried again. Cancelling it changes nothing.
+        """
+        self.holds.discard(why)
+        self._tell_hold()
+        if not self._is_running or self.holds or self._is_ready:
+            return succeed(None)
+        tried: Deferred[None] = Deferred(self._trying.remove)
+        self._trying.append(tried)
+        if self._timer is not None:  # it is being tried already, now and then
             self._timer.cancel()
-            self._timer = None
+            self._again()
+        self._begin()
+        return tried
+
+    @property
+    def is_mounted(self) -> bool:
+        """Whether the disk is in use, or would be if it were not locked."""
+        return self._is_ready or self.holds == {Hold.LOCKED}
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing is written to it or removed from it before it is released; empty: it is."""
+        return next((hold.value for hold in _HELD if hold in self.holds), "")
+
+    def wake_chore(self, name: str) -> None:
+        """Let a chore of the disk have its next step at once, if the disk is in use."""
+        if self._is_ready:
+            self._disk.wake_chore(name)
+
+    def _tell_hold(self) -> None:
+        state = next((_HELD[hold][0] for hold in _HELD if hold in self.holds), None)
+        if state is not None:
+            self._disrupt(state, self.refusal)
+
+    def _begin(self) -> None:
+        """Start the disk, once it has been let go of."""
+        if self._is_wanted or not self._is_running or self.holds:
+            return
+        self._is_wanted = True
+        self._wait_seconds = FIRST_WAIT_SECONDS
+        if self._gone is None:
+            self._try()
+            return
+        attempt = self._attempt
+        self._gone.wait().addCallback(lambda _: self._again() if attempt == self._attempt else None)
+
+    def _let_go(self) -> "Deferred[None]":
+        """Close the disk, whatever it is at; fires when it is closed."""
+        if self._is_wanted:
+            self._is_wanted = self._is_ready = False
+            self._attempt += 1
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            self._tell_tried(StorageErrorKind.CLOSED, "it was let go of")
+            if self._gone is None or self._gone.has_happened:
+                self._gone = gone = Once()
+                self._disk.stop().addBoth(lambda _: gone.fire(None))
+        elif self._gone is None:  # it was never started
+            return succeed(None)
+        return self._gone.wait()
+
+    def _refuse_waiting(self, words: str) -> None:
         waiting, self._waiting = self._waiting, []
         for opened, _ in waiting:
-            opened.errback(
-                StorageError(StorageErrorKind.ABSENT, self._disk.folder, "the recorder stops")
-            )
-        return self._disk.stop()
+            opened.errback(StorageError(StorageErrorKind.ABSENT, self._disk.folder, words))
+
+    def _tell_tried(self, kind: StorageErrorKind | None = None, words: str = "") -> None:
+        """Tell those who wait for the disk to be used that it is, or why it is not."""
+        trying, self._trying = self._trying, []
+        for tried in trying:
+            if kind is None:
+                tried.callback(None)
+            else:
+                tried.errback(StorageError(kind, self._disk.folder, words))
 
     def open_recording(self, details: RecordingDetails) -> "Deferred[Any]":
         """Begin a recording, as soon as the disk is ready.
@@ -97,18 +209,21 @@ class DiskKeeper:
     def state_changed(self, state: DiskState, words: str) -> None:
         """Tell of disruptions that begin or end."""
         if state is DiskState.OK:
-            if self.disruption is not None:
+            if self.disruption is not None and not self.holds:
                 self.disruption = None
                 for observer in self._observers:
                     observer.disruption_ended(self._disk.disk_id)
         elif state is not DiskState.STOPPED and self._is_wanted:
-            is_news, disruption = (
-                self.disruption is None,
-                Disruption(self._disk.disk_id, state, words),
-            )
-            self.disruption = disruption
-            for observer in self._observers if is_news else ():
-                observer.disruption_began(disruption)
+            self._disrupt(state, words)
+
+    def _disrupt(self, state: DiskState, words: str) -> None:
+        is_news, disruption = (
+            self.disruption is None,
+            Disruption(self._disk.disk_id, state, words),
+        )
+        self.disruption = disruption
+        for observer in self._observers if is_news else ():
+            observer.disruption_began(disruption)
 
     def broken(self) -> None:
         """Close the disk and open it again."""
@@ -123,7 +238,8 @@ class DiskKeeper:
             disk=self._disk.disk_id,
             error=self._error,
         )
-        self._disk.stop().addBoth(lambda _: self._try_later())
+        attempt = self._attempt
+        self._disk.stop().addBoth(lambda _: self._try_later(attempt))
 
     # Below: how it is, and starting.
 
@@ -132,8 +248,12 @@ class DiskKeeper:
         """How the disk is."""
         status, disruption = self._disk.status(), self.disruption
         state: DiskState | str = status.state
-        if state is DiskState.STOPPED and self._is_wanted:
-            state = "starting" if disruption is None else disruption.state
+        if self.holds:
+            state = next(_HELD[hold][1] for hold in _HELD if hold in self.holds)
+        elif state is DiskState.STOPPED and self._is_wanted:
+            state = "starting"
+            if disruption is not None and disruption.state is not DiskState.STOPPED:
+                state = disruption.state
         error = self._error if disruption is None else disruption.words
         if status.busy_seconds >= HANGING_SECONDS:
             error = f"it has not finished a write for {status.busy_seconds:.0f} s"
@@ -142,7 +262,7 @@ class DiskKeeper:
             disk=self._disk.disk_id,
             folder=str(self._disk.folder),
             state=str(state),
-            condition=mounted.condition,
+            condition="OK" if self.holds == {Hold.LOCKED} else mounted.condition,
             is_full=mounted is DiskState.FULL,
             is_read_only=mounted is DiskState.READ_ONLY,
             is_locked=mounted is DiskState.LOCKED,
@@ -157,40 +277,47 @@ class DiskKeeper:
 
     def _try(self) -> None:
         self._timer = None
-        opening = self._admit().addErrback(self._refused)
-        opening.addCallback(self._open_disk).addCallbacks(self._started, self._failed)
+        attempt = self._attempt
+        opening = self._admit().addErrback(self._refused, attempt)
+        opening.addCallback(self._open_disk, attempt)
+        opening.addCallbacks(
+            self._started, self._failed, callbackArgs=(attempt,), errbackArgs=(attempt,)
+        )
 
-    def _refused(self, failure: Failure) -> Failure:
-        if isinstance(failure.value, StorageError):
+    def _refused(self, failure: Failure, attempt: int) -> Failure:
+        if isinstance(failure.value, StorageError) and attempt == self._attempt:
             self.state_changed(DiskState.of(failure.value.kind), str(failure.value))
         return failure
 
-    def _open_disk(self, _: object) -> "Deferred[None]":
-        if not self._is_wanted:  # stopped while it was asked
+    def _open_disk(self, _: object, attempt: int) -> "Deferred[None]":
+        if not self._is_wanted or attempt != self._attempt:  # stopped while it was asked
             return fail(StorageError(StorageErrorKind.CLOSED, self._disk.folder, "not wanted"))
         return self._disk.start(is_known=self._is_known)
 
-    def _started(self, _: object) -> None:
-        if not self._is_wanted:
+    def _started(self, _: object, attempt: int) -> None:
+        if not self._is_wanted or attempt != self._attempt:
             return
         self._is_known = self._is_ready = True
         self._error = ""
         waiting, self._waiting = self._waiting, []
         for opened, details in waiting:
             self._disk.open_recording(details).chainDeferred(opened)
+        self._tell_tried()
 
-    def _failed(self, failure: Failure) -> None:
+    def _failed(self, failure: Failure, attempt: int) -> None:
+        if attempt != self._attempt:
+            return
         if failure.check(NvrError, OSError):
             self._error = failure.getErrorMessage()
         else:
             self._error = "an error inside the recorder; see its log"
             self.log.failure("while {disk} started", failure, disk=self._disk.disk_id)
-        if not self._is_wanted:
-            return
-        self._try_later()
+        kind = getattr(failure.value, "kind", StorageErrorKind.FAILED)
+        self._tell_tried(kind, getattr(failure.value, "message", self._error))
+        self._try_later(attempt)
 
-    def _try_later(self) -> None:
-        if not self._is_wanted:
+    def _try_later(self, attempt: int) -> None:
+        if not self._is_wanted or attempt != self._attempt:
             return
         self.log.error(
             "{disk}: cannot be used, tried again in {delay:g} s: {error}",
