@@ -103,5 +103,7 @@ def words_of(problem: BaseException) -> str:
         text = "TLS: " + ", ".join(str(entry[-1]) for entry in problem.args[0])
     else:
         text = str(problem) or type(problem).__name__
+    if kind_of(problem) is ErrorKind.INTERNAL:
+        text = f"an error inside the recorder, see its log: {type(problem).__name__}: {text}"
     shown = "".join(c if c.isprintable() else " " for c in redacted(text))
     return shown if len(shown) <= MAX_WORDS else shown[: MAX_WORDS - 1] + "…"

@@ -78,6 +78,11 @@ class WordsTests(SynchronousTestCase):
         problem = SSL.Error([("SSL routines", "", "wrong version number")])
         self.assertEqual(words_of(problem), "TLS: wrong version number")
 
+    def test_a_bug_of_ours(self) -> None:
+        """What nobody expected is told as ours: no camera is blamed for it."""
+        words = words_of(KeyError(b"b\x01"))
+        self.assertTrue(words.startswith("an error inside the recorder, see its log: KeyError:"))
+
     def test_no_password(self) -> None:
         """A URL in an error loses its user and password."""
         words = words_of(RemoteProtocolError("redirected to rtsp://root:secret@192.0.2.1/x"))
