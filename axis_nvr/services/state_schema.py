@@ -9,6 +9,7 @@ audit               who viewed, exported, changed or deleted what, and when
 settings            single values by name
 devices             external IP devices: cameras that clients have named
 continuous          continuous recordings that clients have asked for
+disk_settings       what clients have set of a disk; NULL: what the configuration says
 ==================  ================================================================================
 """
 
@@ -55,6 +56,19 @@ STEPS = (
         disk TEXT NOT NULL,
         options TEXT NOT NULL,
         event TEXT NOT NULL
+    );
+    """,
+    """
+    CREATE TABLE disk_settings (
+        disk TEXT PRIMARY KEY,
+        cleanup TEXT,
+        max_age_days INTEGER,
+        limit_kib INTEGER NOT NULL,
+        wear_level INTEGER NOT NULL,
+        temperature_level INTEGER NOT NULL,
+        is_locked INTEGER NOT NULL,
+        encryption TEXT,
+        passphrase TEXT NOT NULL
     );
     """,
 )
