@@ -43,7 +43,7 @@ MAX_LEGACY_TTL_SECONDS = 10
 ANSWERS_PER_SECOND = 20
 ALL_ANSWERS_PER_SECOND = 200
 #: Datagrams read in so many seconds; the kernel throws away what comes beyond.
-MAX_READS = 50
+MAX_READS = 25
 READS_SECONDS = 0.05
 
 _TYPE_SRV, _CLASS_IN = 33, 1

@@ -9,19 +9,24 @@ from collections.abc import Callable
 from ipaddress import ip_interface
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
-from zeroconf import DNSOutgoing, ServiceInfo  # type: ignore[attr-defined]
+from zeroconf import DNSOutgoing, ServiceInfo, Zeroconf  # type: ignore[attr-defined]
 
 from axis_nvr.protocols.bonjour import BonjourService
 from axis_nvr.protocols.bonjour_responder import (
     MAX_READS,
     PacedSelector,
+    Responder,
     legacy_answer,
 )
 from axis_nvr.session.bonjour import DnsService, Link
+from axis_nvr.session.neighbours import Neighbours
 from tests import dns
+from tests.fuzz.targets import TARGETS
 
 reactor: Any = installed_reactor
 #: An address that no machine has.
@@ -57,6 +62,55 @@ class LegacyAnswerTests(SynchronousTestCase):
     def records(self, data: bytes) -> list[dns.Record]:
         message = dns.parse(data)
         return message.answers + message.additionals
+
+
+class ResponderTests(SynchronousTestCase):
+    """What a responder sends; it is not made whole here, so it opens no socket."""
+
+    def setUp(self) -> None:
+        self.sent: list[tuple[Any, ...]] = []
+        self.patch(Zeroconf, "async_send", lambda _, *sent: self.sent.append(sent))
+        self.responder = Responder.__new__(Responder)
+        self.responder.link = LINK
+        self.responder._neighbours = Neighbours(3, 10)
+        info = ServiceInfo("_a._tcp.local.", "b._a._tcp.local.", port=80, server="c.local.")
+        self.answer = DNSOutgoing(0x8400, False, 7)
+        self.answer.add_answer_at_time(info.dns_pointer(), 0)
+
+    def test_to_all(self) -> None:
+        """What goes to the group goes as it is."""
+        self.responder.async_send(self.answer)
+        ((answer, host, _, _, _),) = self.sent
+        self.assertIs(answer, self.answer)
+        self.assertIsNone(host)
+
+    def test_to_a_neighbour(self) -> None:
+        """At the port of Bonjour it is answered as it is, at any other for a short time."""
+        self.responder.async_send(self.answer, "192.0.2.9", 5353)
+        self.responder.async_send(self.answer, "192.0.2.9", 40_000)
+        (first, second) = [sent[0].packets()[0] for sent in self.sent]
+        self.assertEqual([dns.parse(data).answers[0].ttl for data in (first, second)], [4500, 10])
+
+    def test_to_a_stranger(self) -> None:
+        """Nobody from elsewhere is answered, and a neighbour not without end."""
+        self.responder.async_send(self.answer, "203.0.113.9", 40_000)
+        self.assertEqual(self.sent, [])
+        self.patch(time, "monotonic", lambda: 5.5)
+        for _ in range(9):
+            self.responder.async_send(self.answer, "192.0.2.9", 40_000)
+        self.assertEqual(len(self.sent), 3)
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.data())
+    def test_any_datagram(self, data: st.DataObject) -> None:
+        """Whatever comes is answered or not; nothing is raised."""
+        name = data.draw(st.sampled_from(["_a._tcp.local", "b._a._tcp.local", "c.local"]))
+        kind = data.draw(st.sampled_from([dns.A, dns.PTR, dns.SRV, dns.ANY]))
+        whole = bytearray(dns.query(name, kind) * data.draw(st.integers(1, 2)))
+        for at in data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=5)):
+            whole[at] = data.draw(st.integers(0, 255))
+        TARGETS["mdns"](bytes(whole[: data.draw(st.integers(0, len(whole)))]))
+        TARGETS["mdns"](data.draw(st.binary(max_size=200)))
 
 
 class PacedSelectorTests(SynchronousTestCase):
