@@ -1,5 +1,6 @@
 """Found on the network by programs of others."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from xml.etree import ElementTree as ET
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import deferLater
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
@@ -16,6 +18,7 @@ from axis_nvr.config import Config
 from axis_nvr.protocols.interfaces import NetworkInterface, network_interfaces
 from axis_nvr.services import discovery
 from axis_nvr.services.discovery import Discovery
+from axis_nvr.session.bonjour import Link
 from axis_nvr.vapix.announcement import make_discovery
 from axis_nvr.vapix.upnp_description import PATH, SERVICE_TYPE
 from tests import dns
@@ -70,9 +73,10 @@ class DiscoveryTests(TestCase):
         port = reactor.listenTCP(0, Site(Resource()), interface="::")
         self.addCleanup(port.stopListening)
         self.web_port = port.getHost().port
-        here = tuple(network.camera.rpartition(".")[0] + "." for network in networks)
+        self.networks = list(networks)
 
         def interfaces() -> list[NetworkInterface]:
+            here = tuple(each.camera.rpartition(".")[0] + "." for each in self.networks)
             return [
                 each
                 for each in network_interfaces()
@@ -138,6 +142,7 @@ class DiscoveryTests(TestCase):
             place = f"axis-{SERIAL.lower()}.local;{ours};{self.web_port};".encode()
             line = b";IPv4;" + name + b";" + kind + b";local;" + place + text + b"\n"
             await holds(reactor, line, lambda: browser.output)
+        await holds(reactor, b";IPv6;" + ESCAPED + b";_axis-nvr._tcp;", lambda: browser.output)
         for kind in (b"_https._tcp", b"_rtsp._tcp", b"_vapix-https._tcp"):
             self.assertNotIn(kind, browser.output)  # nothing listens there
 
@@ -164,6 +169,48 @@ class DiscoveryTests(TestCase):
         await holds(reactor, rb";AXIS\032S3008;", lambda: browser.output)
         self.announce(network, paths=["/axis-cgi/apidiscovery.cgi"])
         await holds(reactor, rb";AXIS\032S3008\032\0402\041;", lambda: browser.output)
+
+    async def test_two_interfaces_on_one_network(self) -> None:
+        """The recorder hears itself, and does not take itself for another of the same name.
+
+        By IPv6: of IPv4 Linux drops what comes in from an address of its own.
+        """
+        network = camera_network(self)
+        second = CameraNetwork(network.camera.replace("10.231.", "10.232."), network.prefix)
+        number, inside = os.getpid(), list(network.prefix)
+        ours = f"{second.camera.rpartition('.')[0]}.1/30"
+        for command in (
+            f"ip link add nvc{number} type veth peer name nvd{number} netns {inside[-1]}",
+            f"ip addr add {ours} dev nvc{number}",
+            f"ip link set nvc{number} up",
+            f"ip -n {inside[-1]} link add bridge type bridge",
+            f"ip -n {inside[-1]} link set nvb{number} master bridge",
+            f"ip -n {inside[-1]} link set nvd{number} master bridge up",
+            f"ip -n {inside[-1]} link set bridge up",
+            f"ip -n {inside[-1]} addr flush dev nvb{number}",
+            f"ip -n {inside[-1]} addr add {network.camera}/30 dev bridge",
+            f"ip -n {inside[-1]} route replace 224.0.0.0/4 dev bridge",
+        ):
+            subprocess.run(command.split(), check=True)
+        self.announce(network)  # one is there, and known, before the other comes
+        await self.until_it_answers(network)
+        await holds(reactor, b"True", lambda: str(self.has_ipv6(f"nvc{number}")).encode())
+        self.networks.append(second)
+        with capturedLogs() as logs:
+            await deferLater(reactor, 4)
+        self.assertEqual([log for log in logs if "Bonjour" in log["log_format"]], [])
+        sent = [link for link in self.bonjour_links() if link.name == f"nvc{number}"]
+        self.assertEqual(len(sent), 1)
+
+    def has_ipv6(self, name: str) -> bool:
+        """Tell whether an interface has an IPv6 address that can be used."""
+        (addresses,) = [each.addresses for each in network_interfaces() if each.name == name]
+        return any(address.version == 6 for address in addresses)
+
+    def bonjour_links(self) -> list[Link]:
+        """What is announced by Bonjour."""
+        service: Any = self.service
+        return list(service._bonjour._links)
 
     async def test_one_shot_query(self) -> None:
         """Who asks once from any port is told all at once, in the form of plain DNS.
@@ -219,6 +266,9 @@ class DiscoveryTests(TestCase):
             question = dns.query(f"axis-{SERIAL.lower()}.local", dns.A)
             ((host, _, data),) = await self.ask(network, "224.0.0.251", 5353, question)
             self.assertEqual([record.data for record in dns.parse(data).answers], [ours])
+        service: Any = self.service
+        heard_elsewhere = service._ssdp._device.neighbours.ignored
+        self.assertEqual(heard_elsewhere, 0)
         (name,) = [
             each.name
             for each in network_interfaces()
