@@ -58,7 +58,7 @@ class PowerCutTests(SynchronousTestCase):
         :param quick: samples for each moment, and how many moments apart.
         """
         seed, random = draw()
-        samples, every = either(quick[0], 200), either(quick[1], 1)
+        samples, every = either(quick[0], 24), either(quick[1], 1 + quick[1] // 4)
         try:
             cases = cut_power(plot, FaultFiles(new_disk()), random, samples=samples, every=every)
         except BrokenPromiseError as error:

@@ -70,7 +70,7 @@ class RecoveryCrashTests(SynchronousTestCase):
     def test_repair_is_interrupted(self) -> None:
         """A crash during recovery is a crash like any other."""
         for plot in (blocks_are_cut, formats_change):
-            self.assertGreater(self.crash(plot, 1, either(6, 40)), 20)
+            self.assertGreater(self.crash(plot, 1, either(12, 24)), 60)
 
     @proves(
         5,
@@ -80,4 +80,4 @@ class RecoveryCrashTests(SynchronousTestCase):
     )
     def test_and_interrupted_again(self) -> None:
         """And so is one during the recovery from that."""
-        self.assertGreater(self.crash(three_cameras, 2, either(3, 12)), 10)
+        self.assertGreater(self.crash(three_cameras, 2, either(4, 7)), 20)

@@ -104,7 +104,7 @@ class TroubleTests(SynchronousTestCase):
 
     def meet_everywhere(self, trouble: Trouble, *, every: int) -> None:
         """Meet a trouble once at each so-many-th call, and for several calls."""
-        every = either(every, 1)
+        every = either(every, 4)
         opened = next(call.at for call in self.calls if call.operation == "lock")
         for times, most, begin in ((1, len(CAMERAS), 0), (5, None, opened)):
             found = list(places(self.calls[begin:], trouble, every, self.random.randrange(every)))
@@ -181,7 +181,7 @@ class TroubleTests(SynchronousTestCase):
     )
     def test_short_writes(self) -> None:
         """Half of it is taken."""
-        every = either(9, 1)
+        every = either(9, 2)
         writes = [call.at for call in self.calls if call.operation in WRITES]
         for at in writes[self.random.randrange(every) :: every]:
             for is_full in (False, True):
