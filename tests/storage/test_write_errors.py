@@ -95,7 +95,8 @@ class LongGroupTests(SynchronousTestCase):
         self.assertEqual(self.story.write(group(500)), [None])
         self.story.close()
         self.story.stop()
-        look_after(live(self.files.log), promises(self.files.log, len(self.files.log)), CHORES)
+        promised = promises(self.files.log, len(self.files.log))
+        look_after(live(self.files.log), promised, CHORES).unmount()
 
     @proves(
         2,
