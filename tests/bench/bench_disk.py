@@ -116,7 +116,7 @@ def start(premises: Premises) -> Iterator[Row]:
     yield Row(
         f"start after an unclean stop, {premises.shape.blocks} blocks,"
         f" {premises.shape.cameras} of {premises.shape.open_megabytes:.0f} MB left open",
-        f"{seconds:.2f} s",
+        f"{1000 * seconds:.1f} ms",
         budget="≤ 10 s",
     )
 
