@@ -26,6 +26,7 @@ setup(
         "isal >= 1.7; platform_machine == 'x86_64' or platform_machine == 'aarch64'",
         "ifaddr >= 0.2",
         "klein >= 24.8",
+        "stream-zip >= 0.0.83",  # the only one that encrypts while it streams
         "treq >= 25.5",
         "twisted[tls] >= 25.5",
         # what neighbours can make it keep or read is bounded since 0.149, and its sockets can follow

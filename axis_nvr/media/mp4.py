@@ -143,9 +143,12 @@ class Mp4Writer:
         """The file's track ids, by the tracks' index."""
         return {index: track.number for index, track in self._tracks.items()}
 
-    def head(self) -> bytes:
-        """Give what the file begins with."""
-        return build_head(self._described)
+    def head(self, user_data: bytes = b"") -> bytes:
+        """Give what the file begins with.
+
+        :param user_data: boxes that tell of the file as a whole.
+        """
+        return build_head(self._described, user_data)
 
     def fragment(self, units: Iterable[AccessUnit], end_us: int) -> list[bytes | bytearray]:
         """Give a fragment, in pieces; nothing if no unit has a place in the file.

@@ -3,6 +3,7 @@
 ======================  ============================================================
 ``serial``              the serial number, made at the first start
 ``https.pem``           private key and self-made certificate of the HTTPS server
+``export.pem``          private key and self-made certificate that sign exports
 ======================  ============================================================
 """
 

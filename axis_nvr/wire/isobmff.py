@@ -253,14 +253,18 @@ def _audio(name: bytes, channels: int, bits: int, rate: int, boxes: bytes) -> by
     return box(name, AUDIO_SAMPLE_ENTRY.build(entry))
 
 
-def build_head(tracks: Iterable[SampleTrack]) -> bytes:
-    """Build what a fragmented file begins with: ``ftyp`` and ``moov``."""
+def build_head(tracks: Iterable[SampleTrack], user_data: bytes = b"") -> bytes:
+    """Build what a fragmented file begins with: ``ftyp`` and ``moov``.
+
+    :param user_data: boxes of ``udta``, which tell of the file as a whole (§8.10.1).
+    """
     tracks = tuple(tracks)
     brands = {"major": b"isom", "minor": 0x200, "compatible": [b"isom", b"iso6", b"mp41"]}
     next_id = max(track.track_id for track in tracks) + 1
     mvhd = MVHD.build({"timescale": 1000, "duration": 0, "next_track_id": next_id})
     trex = (_trex(track) for track in tracks)
-    moov = (full_box(b"mvhd", mvhd), *map(_trak, tracks), box(b"mvex", *trex))
+    told = box(b"udta", user_data) if user_data else b""
+    moov = (full_box(b"mvhd", mvhd), *map(_trak, tracks), box(b"mvex", *trex), told)
     return box(b"ftyp", FTYP.build(brands)) + box(b"moov", *moov)
 
 
