@@ -12,9 +12,10 @@ hold is released.
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, DeferredList, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -50,6 +51,19 @@ _HELD = {
 }
 
 
+class IDiskUser(Protocol):
+    """Uses a disk beside recording on it."""
+
+    def disk_opened(self, disk_id: str, folder: Path) -> None:
+        """The disk is in use."""
+
+    def disk_closing(self, disk_id: str, *, comes_back: bool) -> "Deferred[None]":
+        """The disk is being let go of; fires when nothing of it is open any more.
+
+        :param comes_back: it broke, and is opened again as soon as it can be.
+        """
+
+
 class DiskKeeper:
     """Keeps one disk going.
 
@@ -59,6 +73,7 @@ class DiskKeeper:
         `StorageError` if not, as with one that is to be encrypted and is not.
     :ivar disruption: why recordings are being lost now; None: they are not.
     :ivar holds: why it is not to be used; empty: it is.
+    :ivar users: who else uses it.
     """
 
     log = Logger()
@@ -72,6 +87,7 @@ class DiskKeeper:
     ) -> None:
         self.disruption: Disruption | None = None
         self.holds: set[Hold] = set()
+        self.users: list[IDiskUser] = []
         self._make_disk = make_disk
         self._clock = clock
         self._observers = observers
@@ -173,10 +189,15 @@ class DiskKeeper:
             self._tell_tried(StorageErrorKind.CLOSED, "it was let go of")
             if self._gone is None or self._gone.has_happened:
                 self._gone = gone = Once()
-                self._disk.stop().addBoth(lambda _: gone.fire(None))
+                closing = [self._disk.stop(), *self._tell_users(comes_back=False)]
+                DeferredList(closing, consumeErrors=True).addBoth(lambda _: gone.fire(None))
         elif self._gone is None:  # it was never started
             return succeed(None)
         return self._gone.wait()
+
+    def _tell_users(self, *, comes_back: bool) -> list["Deferred[None]"]:
+        disk_id = self._disk.disk_id
+        return [user.disk_closing(disk_id, comes_back=comes_back) for user in self.users]
 
     def _refuse_waiting(self, words: str) -> None:
         waiting, self._waiting = self._waiting, []
@@ -239,6 +260,7 @@ class DiskKeeper:
             error=self._error,
         )
         attempt = self._attempt
+        self._tell_users(comes_back=True)
         self._disk.stop().addBoth(lambda _: self._try_later(attempt))
 
     # Below: how it is, and starting.
@@ -302,6 +324,8 @@ class DiskKeeper:
         waiting, self._waiting = self._waiting, []
         for opened, details in waiting:
             self._disk.open_recording(details).chainDeferred(opened)
+        for user in self.users:
+            user.disk_opened(self._disk.disk_id, self._disk.folder)
         self._tell_tried()
 
     def _failed(self, failure: Failure, attempt: int) -> None:

@@ -160,6 +160,11 @@ class RecordingJob:
         """Groups that are durable."""
         return self._feed.counts.written_gops
 
+    @property
+    def last_end_us(self) -> int:
+        """UTC end of the newest group that is durable; 0: none yet."""
+        return self._feed.counts.last_end_us
+
     # What the states do.
 
     def open(self) -> None:

@@ -21,6 +21,8 @@ from axis_nvr.storage.recording import RecordingDetails
 
 #: Recordings that may run at once.
 MAX_RUNS = 1024
+#: Ids of earlier recordings that a run answers to.
+MAX_EARLIER_IDS = 100
 #: How long an answer waits for the disk to name a recording, in seconds.
 NAME_SECONDS = 10.0
 
@@ -58,6 +60,7 @@ class Run:
 
     :ivar name: for log and status.
     :ivar ids: of its recordings, oldest first.
+    :ivar earlier_ids: of the recordings of the run that it took over from.
     """
 
     order: Order
@@ -66,6 +69,7 @@ class Run:
     lease: StreamLease[CameraStream]
     job: RecordingJob
     ids: list[str] = field(default_factory=list)
+    earlier_ids: tuple[str, ...] = ()
     _unnamed: list["Deferred[str]"] = field(default_factory=list)
 
     def named(self) -> "Deferred[str]":
@@ -163,6 +167,10 @@ class Recordings:
         :raises CannotRecord: too many recordings run, or the disk does not take it now; nothing
             runs then.
         """
+        self.request(order)
+        refusal = self._disks[order.disk].refusal
+        if refusal:
+            raise CannotRecord(refusal)
         run = self.begin(order)
         try:
             return await run.named().addTimeout(NAME_SECONDS, self._clock)
@@ -184,10 +192,47 @@ class Recordings:
         :raises NotRunning: no run has such a recording.
         """
         for run in self.runs:
-            if recording_id in run.ids:
+            if recording_id in run.ids or recording_id in run.earlier_ids:
                 await self.end(run)
                 return
         raise NotRunning(f"no recording {recording_id!r:.60} runs")
+
+    def run_of(self, recording_id: str) -> Run | None:
+        """Give the run that is writing a recording now."""
+        return next((run for run in self.runs if run.ids[-1:] == [recording_id]), None)
+
+    def written_until(self, recording_id: str) -> int | None:
+        """Tell where what is durable of a recording ends: UTC, microseconds since 1970.
+
+        :returns: None if it is not being written, or nothing of it is durable yet.
+        """
+        run = self.run_of(recording_id)
+        return (run.job.last_end_us or None) if run is not None else None
+
+    async def conclude(self, recording_id: str) -> None:
+        """End a recording that runs: what records continuously goes on with another one."""
+        run = self.run_of(recording_id)
+        if run is None:
+            return
+        if run.order.trigger_type != "continuous":
+            await self.end(run)
+            return
+        await run.job.stop()
+        if run in self.runs:
+            run.job.start()
+
+    async def restart(self, run: Run, order: Order) -> Run:
+        """Let a run go on by another order, as another recording; it answers to the same ids.
+
+        The new one is begun before the old one ends, so that nothing is missing between them.
+
+        :raises ConfigError: see `request`; the run goes on as it was, as with the next.
+        :raises CannotRecord: too many recordings run.
+        """
+        successor = self.begin(order)
+        successor.earlier_ids = (*run.earlier_ids, *run.ids)[-MAX_EARLIER_IDS:]
+        await self.end(run)
+        return successor
 
     async def end_all(self) -> None:
         """End all runs; the streams are left to their registry."""

@@ -25,6 +25,8 @@ from axis_nvr.storage.locks_xml import Lock
 
 #: A recording that runs without a block is remembered in the index's state under this and its id.
 EMPTIED = "emptied/"
+#: With so many blocks a transaction that removes recordings ends: some tens of milliseconds.
+MAX_BLOCKS_AT_ONCE = 500
 _AFTER_EMPTIED = "emptied0"
 
 _BLOCK_COLUMNS = "filename, path, starttime, stoptime, recording_id, filesize"
@@ -128,17 +130,49 @@ def note_recording(index: Index, folder: Path, recording_id: str, running: Conta
         index cannot be written.
     """
     with index.transaction():
-        row_id = find_recording(index, folder, recording_id).row_id
-        path = recording_folder(folder, recording_id)
-        lock = next(find_locks(index, recording_id), None)
-        if lock is not None:
-            raise StorageError(StorageErrorKind.LOCKED, path, f"not removed: {lock_words(lock)}")
-        if _runs(index, row_id, recording_id, running):
-            raise StorageError(StorageErrorKind.LOCKED, path, "not removed: it is being recorded")
-        query = "SELECT COUNT(*), SUM(filesize) FROM blocks WHERE recording_id = ?"
-        count, size_bytes = index.first(query, row_id)
-        _move_blocks(index, "recording_id = ?", row_id)
-        _move_recording(index, row_id)
+        return _note_recording(index, folder, recording_id, running)
+
+
+def note_recordings(
+    index: Index, folder: Path, recording_ids: Sequence[str], running: Container[str]
+) -> list[StorageError | None]:
+    """Note whole recordings for removal, as many as one transaction should take.
+
+    :param folder: the disk's.
+    :param running: ids of the recordings that are being written.
+    :returns: for each of the first ones, at least one, why it is refused, or None.
+    :raises StorageError: the index cannot be written; nothing is noted.
+    """
+    outcomes: list[StorageError | None] = []
+    blocks = 0
+    with index.transaction():
+        for recording_id in recording_ids:
+            try:
+                blocks += _note_recording(index, folder, recording_id, running).blocks
+                outcomes.append(None)
+            except StorageError as error:
+                if error.__cause__ is not None:  # the index's own
+                    raise
+                outcomes.append(error)
+            if blocks >= MAX_BLOCKS_AT_ONCE:
+                break
+    return outcomes
+
+
+def _note_recording(
+    index: Index, folder: Path, recording_id: str, running: Container[str]
+) -> Noted:
+    row_id = find_recording(index, folder, recording_id).row_id
+    path = recording_folder(folder, recording_id)
+    lock = next(find_locks(index, recording_id), None)
+    if lock is not None:
+        raise StorageError(StorageErrorKind.LOCKED, path, f"not removed: {lock_words(lock)}")
+    if _runs(index, row_id, recording_id, running):
+        raise StorageError(StorageErrorKind.LOCKED, path, "not removed: it is being recorded")
+    query = "SELECT COUNT(*), SUM(filesize) FROM blocks WHERE recording_id = ?"
+    count, size_bytes = index.first(query, row_id)
+    _move_blocks(index, "recording_id = ?", row_id)
+    _move_recording(index, row_id)
     return Noted(count, size_bytes or 0)
 
 

@@ -130,3 +130,35 @@ class RecordingsTests(SynchronousTestCase):
         self.record("device=gate")
         self.successResultOf(Deferred.fromCoroutine(self.recordings.end_all()))
         self.assertEqual(self.log[-2:], ["R1 closed", "R2 closed"])
+
+    def test_another_order(self) -> None:
+        """A run that goes on by another order answers to its earlier ids too."""
+        self.record()
+        (run,) = self.recordings.runs
+        order = Order(
+            "HDD_DISK", "device=front&fps=10", "triggered", "my rule", "record", "group-1"
+        )
+        successor = self.successResultOf(
+            Deferred.fromCoroutine(self.recordings.restart(run, order))
+        )
+        self.assertEqual(self.recordings.runs, [successor])
+        self.assertIn("R1 closed", self.log)
+        self.assertEqual(self.disk.details[1].stream_options.split("&")[0], "fps=10")
+        wrong = Order("HDD_DISK", "device=nobody")
+        self.failureResultOf(
+            Deferred.fromCoroutine(self.recordings.restart(successor, wrong)), ConfigError
+        )
+        self.assertEqual(self.recordings.runs, [successor])
+        self.successResultOf(self.stop("R1"))
+        self.assertEqual(self.recordings.runs, [])
+
+    def test_concluded(self) -> None:
+        """A continuous recording goes on as another one, all others end."""
+        self.recordings.begin(Order("HDD_DISK", "device=front"))
+        self.record("device=gate")
+        for name in ("R1", "R2", "R9"):
+            self.successResultOf(Deferred.fromCoroutine(self.recordings.conclude(name)))
+        self.assertEqual([run.ids for run in self.recordings.runs], [["R1", "R3"]])
+        self.assertIsNone(self.recordings.run_of("R1"))
+        self.assertIs(self.recordings.run_of("R3"), self.recordings.runs[0])
+        self.assertIsNone(self.recordings.written_until("R3"))

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredLock, DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredLock, DeferredSemaphore, fail
 
-from axis_nvr.errors import StorageError
+from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.storage.files import IFiles
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import INDEX_NAME
@@ -50,6 +50,8 @@ class Reader:
         self._connections = Connections(files, folder / INDEX_NAME)
         self._in_thread = in_thread
         self._turns = DeferredSemaphore(MAX_AT_ONCE)
+        self._closed = StorageError(StorageErrorKind.CLOSED, folder, "the disk is let go of")
+        self._is_closed = False
 
     def ask(
         self,
@@ -75,6 +77,8 @@ class Reader:
                 self._connections.drop()  # the disk may be another one when it is asked again
                 raise
 
+        if self._is_closed:
+            return fail(self._closed)
         turn: Deferred[Any] = self._turns.run(self._in_thread, call)
         return turn
 
@@ -91,10 +95,11 @@ class Reader:
         return ReadingCursor(self, cursor)
 
     def close(self) -> "Deferred[None]":
-        """Let what is being read end, and close the index. Nothing may be asked after it.
+        """Let what is being read end, and close the index; what is asked after it is refused.
 
         :returns: fires when it is closed. Cancelling it leaves it open.
         """
+        self._is_closed = True
         turns = [self._turns.acquire() for _ in range(MAX_AT_ONCE)]
         return turns[-1].addCallback(lambda _: self._connections.close())
 
