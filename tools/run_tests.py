@@ -147,14 +147,15 @@ def benchmarks() -> list[str]:
 
 def steps() -> dict[str, list[Callable[[], Result]]]:
     """Lay out all steps by kind, in order."""
-    sphinx = ("-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", "docs/_build/html")
+    sphinx = ("-m", "sphinx", "-W", "--keep-going", "-q", "-j", "2", "-b", "html")
+    pages = ("docs", "docs/_build/html")
     return {
         "lint": [
             check("ruff check", *PYTHON, "ruff", "check", "--quiet", "."),
             check("ruff format", *PYTHON, "ruff", "format", "--quiet", "--check", "."),
         ],
         "types": [check("mypy", *PYTHON, "mypy")],
-        "docs": [check("docs", sys.executable, *sphinx)],
+        "docs": [check("docs", sys.executable, *sphinx, *pages)],
         "unit": [trial("unit tests", "--jobs=2", *unit_tests())],
         "integration": [trial("integration tests", "tests.integration")],
         "fuzz": [fuzz],
