@@ -29,7 +29,7 @@ LONG_STEP_TIMEOUT = 2700
 #: How long each target of the fuzzing takes, in seconds.
 FUZZ_SECONDS = 5
 #: Packages of tests that are steps of their own.
-NOT_UNIT = {"integration", "bench", "fuzz"}
+NOT_UNIT = {"integration", "conformance", "bench", "fuzz"}
 #: Kinds of steps that run when they are asked for.
 ON_REQUEST = {"fuzz", "bench"}
 #: The last line of trial, and a word with its number in it.
@@ -157,7 +157,10 @@ def steps() -> dict[str, list[Callable[[], Result]]]:
         "types": [check("mypy", *PYTHON, "mypy")],
         "docs": [check("docs", sys.executable, *sphinx, *pages)],
         "unit": [trial("unit tests", "--jobs=2", *unit_tests())],
-        "integration": [trial("integration tests", "tests.integration")],
+        "integration": [
+            trial("integration tests", "tests.integration"),
+            trial("conformance tests", "tests.conformance"),
+        ],
         "fuzz": [fuzz],
         "bench": [report(name, *PYTHON, name) for name in benchmarks()],
     }

@@ -75,7 +75,7 @@ class HttpServer:
         knock = Knock(
             method,
             _text(request.uri),
-            request.getHeader("authorization") or "",
+            _header(request, b"authorization"),
             _address(request),
             request.isSecure(),
         )
@@ -128,7 +128,7 @@ async def _not_found(call: Call) -> Reply:
 
 
 def _call(request: Request, method: str, knock: Knock, admitted: Admitted) -> Call:
-    content_type = (request.getHeader("content-type") or "").partition(";")[0].strip().lower()
+    content_type = _header(request, b"content-type").partition(";")[0].strip().lower()
     assert request.content is not None
     body = request.content.read()
     query = request.uri.partition(b"?")[2]
@@ -141,13 +141,18 @@ def _call(request: Request, method: str, knock: Knock, admitted: Admitted) -> Ca
         account="" if account is None else account.name,
         role=None if account is None else account.role,
         address=knock.address,
-        host=request.getHeader("host") or "",
+        host=_header(request, b"host"),
         is_secure=knock.is_secure,
         headers={
             decode_text(name).lower(): decode_text(values[0])
             for name, values in request.requestHeaders.getAllRawHeaders()
         },
     )
+
+
+def _header(request: Request, name: bytes) -> str:
+    """Give the last header of a name, one character for a byte; empty if there is none."""
+    return _text(request.requestHeaders.getRawHeaders(name, [b""])[-1])
 
 
 def _text(data: bytes) -> str:

@@ -135,6 +135,7 @@ class DoorTests(ServingTestCase):
             "Bearer x",
             "Digest uri=",
             ",",
+            b"Digest \xff",
         ):
             for scheme in ("http", "https"):
                 answered = self.send("/view", scheme=scheme, headers={"Authorization": header})
