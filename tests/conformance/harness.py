@@ -139,7 +139,7 @@ class ConformanceTestCase(SynchronousTestCase):
         """The device under test."""
         return device()
 
-    def account(self, role: str) -> Account:
+    def account_of(self, role: str) -> Account:
         """Give the account of a role; skip the test where none is known."""
         return _account_of(role)
 

@@ -54,7 +54,7 @@ class DigestTests(ConformanceTestCase):
     def setUp(self) -> None:
         self.nobody = self.client()
         self.challenge = self.nobody.send(PATH).challenges["digest"]
-        self.account = self.account("admin")
+        self.account = self.account_of("admin")
 
     def status(self, method: str = "GET", path: str = PATH, **other: str) -> int:
         """The status of a request with an answer, parts of which are replaced."""
@@ -137,14 +137,14 @@ class BasicTests(ConformanceTestCase):
 
     def test_over_https(self) -> None:
         """Over HTTPS Basic opens; a wrong password does not."""
-        name, password = self.account("admin")
+        name, password = self.account_of("admin")
         self.assertEqual(self.status(name, password, is_secure=True), 200)
         self.assertEqual(self.status(name, "wrong", is_secure=True), 401)
 
     def test_not_over_http(self) -> None:
         """Over HTTP a password in the clear is not taken, be it right."""
         self.ours()
-        self.assertEqual(self.status(*self.account("admin"), is_secure=False), 401)
+        self.assertEqual(self.status(*self.account_of("admin"), is_secure=False), 401)
 
     def test_digest_over_https(self) -> None:
         """A client that prefers Digest uses it over HTTPS too."""
@@ -153,7 +153,7 @@ class BasicTests(ConformanceTestCase):
         if challenge is None:
             self.ours()
         assert challenge is not None
-        proof = digest(challenge, self.account("admin"), "GET", PATH)
+        proof = digest(challenge, self.account_of("admin"), "GET", PATH)
         self.assertEqual(client.send(PATH, headers={"Authorization": proof}).status, 200)
 
 
@@ -207,7 +207,7 @@ class HttpTests(ConformanceTestCase):
     def test_pipelined_requests(self) -> None:
         """Requests sent without waiting are answered in their order."""
         challenge = self.client().send(PATH).challenges["digest"]
-        account = self.account("viewer")
+        account = self.account_of("viewer")
         asked = b""
         for uri in (PATH, "/axis-cgi/nothing.cgi", PATH):
             proof = digest(challenge, account, "GET", uri)
@@ -236,7 +236,7 @@ class LockoutTests(ConformanceTestCase):
         tried = statuses.index(403)  # a slow machine does not fail 20 times within a second
         self.assertGreaterEqual(tried, 20)
         self.assertEqual(set(statuses[:tried]), {401})
-        right = {"Authorization": basic(self.account("admin"))}
+        right = {"Authorization": basic(self.account_of("admin"))}
         self.assertEqual(stranger.send(PATH, headers=right).status, 403)
         self.assertEqual(self.ask(PATH).status, 200)
 

@@ -55,7 +55,7 @@ class PwdgrpTests(ConformanceTestCase):
         """One line for each group, KEY="list"; who is in a group is in those below it too."""
         groups = self.groups()
         self.assertEqual(list(groups)[:5], list(GROUPS))
-        name = self.account("admin")[0]
+        name = self.account_of("admin")[0]
         for group in ("admin", "operator", "viewer", "digusers"):
             self.assertIn(name, groups[group])
         self.assertLessEqual(set(groups["operator"]), set(groups["viewer"]))
@@ -93,7 +93,7 @@ class PwdgrpTests(ConformanceTestCase):
 
     def test_add_what_is_there(self) -> None:
         """A second account of a name is not made, and the first one keeps its password."""
-        name, password = self.account("viewer")
+        name, password = self.account_of("viewer")
         said = self.say(action="add", user=name, pwd="other", grp="users", sgrp="viewer")
         self.assertEqual(said, FAILED)
         client = Client(self.device.http, (name, password))
@@ -172,7 +172,7 @@ class PwdgrpTests(ConformanceTestCase):
     def test_the_last_administrator(self) -> None:
         """The last one can be neither removed nor demoted."""
         self.ours()
-        name = self.account("admin")[0]
+        name = self.account_of("admin")[0]
         self.assertEqual(self.say(action="remove", user=name), FAILED)
         self.assertEqual(self.say(action="update", user=name, sgrp="viewer"), FAILED)
         self.assertIn(name, self.groups()["admin"])
@@ -194,7 +194,7 @@ class UsergroupTests(ConformanceTestCase):
             answer = self.ask("/axis-cgi/usergroup.cgi", role)
             self.assertEqual(answer.header("Content-Type").partition(";")[0], "text/plain")
             name, groups = answer.text.splitlines()
-            self.assertEqual(name, self.account(role)[0])
+            self.assertEqual(name, self.account_of(role)[0])
             self.assertEqual(groups.replace(" ptz", ""), rights)
         self.ours()
         lines = self.ask("/axis-cgi/usergroup.cgi").text.splitlines()
