@@ -31,6 +31,7 @@ from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
 from axis_nvr.storage.chore_thread import ChoreMaker, ChoreThread
 from axis_nvr.storage.disk_status import DiskState, DiskStatus, IDiskObserver
 from axis_nvr.storage.files import Files, IFiles
+from axis_nvr.storage.jobs import Job, OpenRecording, WriteGop
 from axis_nvr.storage.once import Once
 from axis_nvr.storage.queue import WriteQueue
 from axis_nvr.storage.recording import RecordingDetails
@@ -38,7 +39,7 @@ from axis_nvr.storage.rest import Rest
 from axis_nvr.storage.running_recording import Recording
 from axis_nvr.storage.sync_threads import SyncThreads
 from axis_nvr.storage.threads import StartThread, start_thread
-from axis_nvr.storage.writer import DiskWriter, Job, OpenRecording, WriteGop
+from axis_nvr.storage.writer import DiskWriter
 
 #: What nothing heals but closing the disk and opening it again: its folder or its index is not the
 #: one that was opened, or it refuses to be written as a file system does that found an error.

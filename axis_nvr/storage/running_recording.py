@@ -15,9 +15,9 @@ from twisted.logger import Logger
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import Gap
+from axis_nvr.storage.jobs import CloseRecording, Job, NoteGap, WriteGop
 from axis_nvr.storage.once import Once
 from axis_nvr.storage.recording import RecordingWriter, gap_reason
-from axis_nvr.storage.writer import CloseRecording, Job, NoteGap, WriteGop
 
 #: Gaps that wait for a group that is taken; after so many the last one grows, whatever its reason.
 MAX_LOST = 64

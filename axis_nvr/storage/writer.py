@@ -8,18 +8,15 @@ to tell it. So a disk that falls behind does larger batches and fewer syncs.
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
-from typing import Protocol
 
 from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
-from axis_nvr.media.gop import Gop
-from axis_nvr.media.units import Gap
 from axis_nvr.storage.disk_lock import DiskLock
 from axis_nvr.storage.files import IFiles, Space, storage_errors
 from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import Index
+from axis_nvr.storage.jobs import CloseRecording, Job
 from axis_nvr.storage.layout import INDEX_NAME, LOCK_NAME
 from axis_nvr.storage.place import Place
 from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
@@ -33,84 +30,8 @@ LOOK_SECONDS = 5.0
 #: Changes of the index that may wait for it, of all recordings: an index that takes none for so
 #: long is broken. The blocks themselves tell what is in them.
 MAX_WAITING_INDEX_WRITES = 20_000
-
-
 #: An index that fails so often in a row, with errors that do not pass by themselves, is lost.
 MAX_INDEX_FAILURES = 5
-
-
-class Job(Protocol):
-    """Something for the writer to do.
-
-    :ivar recording: whose success it depends on; None if on nobody's.
-    """
-
-    @property
-    def recording(self) -> RecordingWriter | None:
-        """The recording that must be durable before the job is done."""
-
-    def perform(self, disk: "DiskWriter") -> object:
-        """Do it; what this returns is the outcome once the batch is durable."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class OpenRecording:
-    """Begin a recording; its outcome is the `RecordingWriter`.
-
-    :param start_us: what its name says: UTC, microseconds since 1970.
-    """
-
-    details: RecordingDetails
-    start_us: int
-    recording: RecordingWriter | None = None
-
-    def perform(self, disk: "DiskWriter") -> object:
-        """See `Job`."""
-        return disk.open_recording(self.details, self.start_us)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WriteGop:
-    """Write a group, and note what was lost before it."""
-
-    recording: RecordingWriter
-    gop: Gop
-    gaps: tuple[Gap, ...] = ()
-
-    def perform(self, disk: "DiskWriter") -> object:
-        """See `Job`."""
-        now = disk.monotonic()
-        self.recording.gaps.extend(self.gaps, now)
-        self.recording.write(self.gop, now)
-        disk.written_gops += 1
-        disk.written_bytes += self.gop.size_bytes
-        return None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NoteGap:
-    """Note what is missing from a recording."""
-
-    recording: RecordingWriter
-    gaps: tuple[Gap, ...]
-
-    def perform(self, disk: "DiskWriter") -> object:
-        """See `Job`."""
-        self.recording.gaps.extend(self.gaps, disk.monotonic())
-        return None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CloseRecording:
-    """End a recording."""
-
-    recording: RecordingWriter
-
-    def perform(self, disk: "DiskWriter") -> object:
-        """See `Job`."""
-        self.recording.finish()
-        return None
-
 
 #: What could not be made durable, by recording.
 Failures = dict[RecordingWriter | None, StorageError]
@@ -150,7 +71,7 @@ class DiskWriter:
         self.last_serial = ""
         self.is_known = False
         self.submit: Submit | None = None
-        self.monotonic = monotonic
+        self._monotonic = monotonic
         self._files = files
         self._folder = folder
         self._names = {"serial": serial, "product": product}
@@ -163,6 +84,10 @@ class DiskWriter:
         self._index_identity = (0, 0)
         self._index_failures = 0
         self._untold: list[RecordingWriter] = []
+
+    def monotonic(self) -> float:
+        """See `IJobDisk`."""
+        return self._monotonic()
 
     @property
     def place(self) -> Place:

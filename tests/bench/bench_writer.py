@@ -16,7 +16,8 @@ from pathlib import Path
 
 from axis_nvr.media.gop import Gop
 from axis_nvr.storage.files import Files
-from axis_nvr.storage.writer import DiskWriter, WriteGop
+from axis_nvr.storage.jobs import WriteGop
+from axis_nvr.storage.writer import DiskWriter
 from tests.storage.making import AUDIO, DETAILS, SERIAL, START_US, Digits, unit
 
 CAMERAS = 16

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from axis_nvr.media.gop import Gop
 from axis_nvr.storage.files import Files
-from axis_nvr.storage.writer import DiskWriter, WriteGop
+from axis_nvr.storage.jobs import WriteGop
+from axis_nvr.storage.writer import DiskWriter
 from tests.storage.making import DETAILS, SERIAL, START_US, Digits, unit
 
 GOP_SECONDS = 2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from axis_nvr.storage.writer import WriteGop
+from axis_nvr.storage.jobs import WriteGop
 from tests.durability import proves
 from tests.integration.test_players import (
     TOOLS,

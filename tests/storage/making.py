@@ -8,8 +8,9 @@ from typing import Any
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import AccessUnit, AudioFormat, Codec, Format, Gap, VideoFormat
 from axis_nvr.storage.files import Files
+from axis_nvr.storage.jobs import CloseRecording, OpenRecording, WriteGop
 from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
-from axis_nvr.storage.writer import CloseRecording, DiskWriter, OpenRecording, WriteGop
+from axis_nvr.storage.writer import DiskWriter
 
 SERIAL = "ACCC8E012345"
 #: 2024-05-06T07:08:09.012345Z

@@ -19,11 +19,12 @@ from axis_nvr.storage.disk import SLOW_SECONDS, Disk
 from axis_nvr.storage.disk_status import DiskState
 from axis_nvr.storage.files import Files
 from axis_nvr.storage.index import Index
+from axis_nvr.storage.jobs import WriteGop
 from axis_nvr.storage.layout import LOCK_NAME
 from axis_nvr.storage.queue import MAX_RECORDING_GOPS
 from axis_nvr.storage.rest import FIRST_REST_SECONDS
 from axis_nvr.storage.running_recording import Recording
-from axis_nvr.storage.writer import LOOK_SECONDS, DiskWriter, WriteGop
+from axis_nvr.storage.writer import LOOK_SECONDS, DiskWriter
 from tests.durability import proves
 from tests.storage.making import DETAILS, SERIAL, START_US, Digits, FailingFiles, video_gop
 

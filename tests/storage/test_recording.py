@@ -14,7 +14,7 @@ from axis_nvr.media.units import Codec, Gap, GapReason, MetadataFormat, VideoFor
 from axis_nvr.storage.block_reader import BlockReader
 from axis_nvr.storage.files import Files
 from axis_nvr.storage.index import BlockRow, Index, RecordingRow
-from axis_nvr.storage.writer import WriteGop
+from axis_nvr.storage.jobs import WriteGop
 from axis_nvr.storage.xml import BlockStatus, parse_block, parse_recording
 from axis_nvr.wire.matroska_reader import Frame
 from tests.storage.making import (

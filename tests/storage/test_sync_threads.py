@@ -6,8 +6,8 @@ import threading
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import StorageError
+from axis_nvr.storage.jobs import WriteGop
 from axis_nvr.storage.sync_threads import SYNC_THREADS, SyncThreads
-from axis_nvr.storage.writer import WriteGop
 from tests.durability import proves
 from tests.storage.making import START_US, Bench, video_gop
 

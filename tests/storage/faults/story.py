@@ -12,8 +12,8 @@ from axis_nvr.errors import NvrError
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import Gap
 from axis_nvr.storage.chore_thread import ChoreMaker
+from axis_nvr.storage.jobs import CloseRecording, NoteGap, OpenRecording, WriteGop
 from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
-from axis_nvr.storage.writer import CloseRecording, NoteGap, OpenRecording, WriteGop
 from tests.storage.faults.fault_files import FaultFiles
 from tests.storage.faults.medium import Mark, Operation
 from tests.storage.making import DETAILS, START_US, Bench, Digits, gop_of, unit
