@@ -36,7 +36,10 @@ from axis_nvr.services.continuous import ContinuousRecordings
 from axis_nvr.services.devices import Devices
 from axis_nvr.services.disk_chores import chores_for
 from axis_nvr.services.disk_encryption import DiskEncryption
+from axis_nvr.services.disk_jobs import own_thread
 from axis_nvr.services.disk_keeper import DiskKeeper
+from axis_nvr.services.disk_settings import DiskSettings
+from axis_nvr.services.disks import Disks
 from axis_nvr.services.disruption import DisruptionLog
 from axis_nvr.services.lockout import Lockout
 from axis_nvr.services.plans import check_camera, plan_stream
@@ -90,9 +93,14 @@ def make_recorder(
     budget = ByteBudget(config.total_buffer_bytes)
     disks = _demo_disks(config) if config.demo else config.disks
     registry = StreamRegistry(config.cameras, _stream_maker(reactor, config, budget))
+    thread = StateThread(reactor)
+    database = StateDatabase(state.path / STATE_FILE, thread.run)
+    thread.ended = database.close
+    vault = Vault(state)
+    settings = DiskSettings(database, vault, disks)
     recorder = Recorder(
         registry,
-        {name: _keep(reactor, disk, serial, release.version) for name, disk in disks.items()},
+        {name: _keep(reactor, settings, name, serial, release.version) for name in disks},
         budget,
         reactor,
         time.time,
@@ -101,8 +109,10 @@ def make_recorder(
     )
     for recording in config.recordings:
         recorder.add(recording)
-    thread = StateThread(reactor)
-    services = _services(thread, state, config, serial, release, recorder)
+    work = own_thread(reactor)
+    admission = partial(_encryption, reactor, settings)
+    managed = Disks(recorder.disks, settings, recorder.recordings, work, reactor, admission)
+    services = _services(database, vault, state, config, serial, release, recorder, managed)
     served = endpoints(services)
     site = _server(services, served).site()
     listeners = list(_listeners(reactor, config, state, serial, site, announce))
@@ -120,21 +130,20 @@ def make_recorder(
 
         whole = Demo(reactor, recorder, services.accounts, announce)
     # no thread before it is sure that we can listen, and found last: there is something to find
-    return [*listeners, thread, whole, discovery]
+    return [*listeners, thread, whole, managed.jobs, discovery]
 
 
 def _services(
-    thread: StateThread,
+    database: StateDatabase,
+    vault: Vault,
     state: StateFolder,
     config: Config,
     serial: str,
     release: Release,
     recorder: Recorder,
+    disks: Disks,
 ) -> Services:
     """Make what the APIs call."""
-    database = StateDatabase(state.path / STATE_FILE, thread.run)
-    thread.ended = database.close
-    vault = Vault(state)
     certificates = CaCertificates(database, state.path / CA_FOLDER)
     continuous = ContinuousRecordings(database, recorder.recordings)
     recorder.started = continuous.start
@@ -158,6 +167,7 @@ def _services(
         certificates=certificates,
         recordings=recorder.recordings,
         continuous=continuous,
+        disks=disks,
     )
 
 
@@ -211,7 +221,11 @@ def _demo_disks(config: Config) -> Mapping[str, DiskConfig]:
     return {DEFAULT_DISK_ID: DiskConfig(DEFAULT_DISK_ID, fresh / DEFAULT_DISK_ID)}
 
 
-def _keep(reactor: Any, disk: DiskConfig, serial: str, release: str) -> DiskKeeper:
+def _keep(
+    reactor: Any, settings: DiskSettings, disk_id: str, serial: str, release: str
+) -> DiskKeeper:
+    disk = settings.config(disk_id)
+
     def make() -> Disk:
         return Disk(
             disk.disk_id,
@@ -219,16 +233,22 @@ def _keep(reactor: Any, disk: DiskConfig, serial: str, release: str) -> DiskKeep
             serial,
             reactor=reactor,
             product=f"axis_nvr {release}",
-            chores=chores_for(disk),
+            chores=chores_for(disk, settings.rules(disk_id)),
         )
 
-    encryption = DiskEncryption(disk, partial(run_program, reactor))
     return DiskKeeper(
         make,
         reactor,
         observers=[DisruptionLog()],
-        admit=lambda: Deferred.fromCoroutine(encryption.admit()),
+        admit=lambda: Deferred.fromCoroutine(_encryption(reactor, settings, disk_id).admit()),
     )
+
+
+def _encryption(reactor: Any, settings: DiskSettings, disk_id: str) -> DiskEncryption:
+    """Make what handles a disk's encryption, as it is to be by now."""
+    passphrase = settings.of(disk_id).passphrase.encode()
+    run = partial(run_program, reactor)
+    return DiskEncryption(settings.config(disk_id), run, passphrase=passphrase)
 
 
 def _listeners(

@@ -11,6 +11,7 @@ from axis_nvr.assembly import Release, make_recorder
 from axis_nvr.config import load_config
 from axis_nvr.errors import ConfigError
 from axis_nvr.services.discovery import Discovery
+from axis_nvr.services.disk_jobs import DiskJobs
 from axis_nvr.services.recorder import Recorder
 from axis_nvr.services.state_thread import StateThread
 from axis_nvr.vapix.listener import Listener
@@ -30,10 +31,11 @@ class AssemblyTests(SynchronousTestCase):
         return make_recorder(MemoryReactorClock(), config, release, self.said.append)
 
     def test_what_it_consists_of(self) -> None:
-        """Two servers, the state, the recorder, what announces it; the state folder is there."""
+        """Servers, state, recorder, work on disks, what announces it; the state folder is there."""
         parts = self.make()
         self.assertEqual(
-            [type(each) for each in parts], [Listener, Listener, StateThread, Recorder, Discovery]
+            [type(each) for each in parts],
+            [Listener, Listener, StateThread, Recorder, DiskJobs, Discovery],
         )
         files = {path.name for path in (self.folder / "nvr-state").iterdir()}
         self.assertLessEqual({"https.pem", "serial", "secret.key", "state.db"}, files)
@@ -41,7 +43,8 @@ class AssemblyTests(SynchronousTestCase):
     def test_servers_can_be_switched_off(self) -> None:
         """With none nothing listens, and no certificate is made."""
         parts = self.make(http="none", https="none")
-        self.assertEqual([type(each) for each in parts], [StateThread, Recorder, Discovery])
+        kinds = [type(each) for each in parts]
+        self.assertEqual(kinds, [StateThread, Recorder, DiskJobs, Discovery])
         self.assertFalse((self.folder / "nvr-state" / "https.pem").exists())
 
     def test_mistakes_in_what_is_recorded(self) -> None:

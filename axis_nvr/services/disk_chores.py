@@ -1,6 +1,6 @@
 """What goes on at a disk beside recording, by its configuration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from axis_nvr.config.disk import DiskConfig
 from axis_nvr.storage.checking.scrub import Scrub
@@ -11,22 +11,24 @@ from axis_nvr.storage.retention.chore import Retention
 from axis_nvr.storage.retention.policy import Rules
 
 
-def chores_for(
-    config: DiskConfig, group_seconds: Mapping[str, int] | None = None
-) -> Sequence[ChoreMaker]:
+def chores_for(config: DiskConfig, rules: Rules | None = None) -> Sequence[ChoreMaker]:
     """Make what makes a disk's chores, in the order in which they have their first step.
 
     :param config: the disk's.
-    :param group_seconds: how long the recordings of each recording group are kept, by its token; it
-        may change while the disk is in use.
+    :param rules: what is removed, and when, which may change while the disk is in use; those of the
+        configuration, if not given.
     """
-    rules = Rules(
-        is_automatic=config.cleanup == "fifo",
-        level_percent=config.level_percent,
-        max_age_days=config.max_age_days,
-        group_seconds={} if group_seconds is None else group_seconds,
-    )
+    rules = rules_of(config) if rules is None else rules
     chores: list[ChoreMaker] = [Rebuild, Repair, lambda premises: Retention(premises, rules)]
     if config.scrub_days:
         chores.append(lambda premises: Scrub(premises, config.scrub_days))
     return chores
+
+
+def rules_of(config: DiskConfig) -> Rules:
+    """Give what is removed from a disk, and when, by its configuration."""
+    return Rules(
+        is_automatic=config.cleanup == "fifo",
+        level_percent=config.level_percent,
+        max_age_days=config.max_age_days,
+    )

@@ -60,8 +60,9 @@ class EncryptionRefused(NvrError):
 class DiskEncryption:
     """The encryption of one disk.
 
-    :param disk: how it is configured.
+    :param disk: how it is to be.
     :param run: runs programs.
+    :param passphrase: what an administrator has set; empty: the disk's file has it.
     :param containers: gives the LUKS containers that a folder is in.
     :param luks: makes what handles a device.
     """
@@ -71,10 +72,13 @@ class DiskEncryption:
         disk: DiskConfig,
         run: RunProgram,
         *,
+        passphrase: bytes = b"",
         containers: Callable[[Path], set[str]] = encrypted_containers,
         luks: Callable[[Path, RunProgram], LuksDevice] = LuksDevice,
     ) -> None:
         self._disk = disk
+        self._given = passphrase
+        self._mapping = f"axis_nvr-{disk.disk_id}"
         self._containers = containers
         self._device = luks(Path(disk.device), run) if disk.device else None
 
@@ -117,20 +121,24 @@ class DiskEncryption:
             raise self._error(StorageErrorKind.NOT_ENCRYPTED, message)
         if not await device.is_luks():
             raise self._error(StorageErrorKind.NOT_ENCRYPTED, f"{device.device} is not encrypted")
-        passphrase = self._passphrase()
+        passphrase = self.passphrase()
         try:
             await device.test(passphrase)
         except WrongPassphrase as error:
             raise self._error(StorageErrorKind.WRONG_PASSPHRASE, str(error)) from error
-        name = f"axis_nvr-{self._disk.disk_id}"
-        mapped = Path("/dev/mapper") / name
+        mapped = Path("/dev/mapper") / self._mapping
         if not mapped.exists():
-            mapped = await device.open(name, passphrase)
+            mapped = await device.open(self._mapping, passphrase)
         self._disk.folder.mkdir(parents=True, exist_ok=True)
         await device.mount(mapped, self._disk.folder)
 
-    def _passphrase(self) -> bytes:
-        """Read the passphrase, the first line of its file."""
+    def passphrase(self) -> bytes:
+        """Give the passphrase that was set, or read it: the first line of its file.
+
+        :raises StorageError: there is none.
+        """
+        if self._given:
+            return self._given
         name = self._disk.passphrase_file
         if not name:
             message = "no passphrase_file is configured"
@@ -164,20 +172,50 @@ class DiskEncryption:
             return False
         return True
 
-    async def format(self, passphrase: bytes) -> None:
+    def is_open(self) -> bool:
+        """Tell whether the disk's folder is on an encrypted device."""
+        return bool(self._containers(self._disk.folder))
+
+    async def is_encrypted(self) -> bool:
+        """Tell whether the disk is encrypted, as far as can be seen; raises nothing of a disk."""
+        if self.is_open():
+            return True
+        try:
+            return self._device is not None and await self._device.is_luks()
+        except StorageError:
+            return False
+
+    async def format(self, passphrase: bytes, *, again: bool = False) -> None:
         """Make the disk's device an encrypted one. All that was on it is lost.
 
-        A file system is made on it when it is open; that is not done here.
+        A file system is not made here: see `make_file_system`.
 
+        :param again: also if it is encrypted already.
         :raises EncryptionRefused: it is encrypted already, in use, or has no device.
         :raises StorageError: the system cannot.
         """
         device = self._supported(passphrase)
         if self._containers(self._disk.folder):
             raise EncryptionRefused(Refusal.MOUNTED)
-        if await device.is_luks():
+        if not again and await device.is_luks():
             raise EncryptionRefused(Refusal.ALREADY_ENCRYPTED)
         await device.format(passphrase)
+
+    async def make_file_system(self, passphrase: bytes) -> None:
+        """Make an empty file system on the encrypted device, which is open for that time only.
+
+        :raises EncryptionRefused: there is no device.
+        :raises StorageError: the system cannot.
+        """
+        device = self._supported(passphrase)
+        try:
+            mapped = await device.open(self._mapping, passphrase)
+        except WrongPassphrase as error:
+            raise self._error(StorageErrorKind.WRONG_PASSPHRASE, str(error)) from error
+        try:
+            await device.make_file_system(mapped)
+        finally:
+            await device.close(self._mapping)
 
     async def change_passphrase(self, old: bytes, new: bytes) -> None:
         """Let a new passphrase open the disk in place of an old one; nothing is written anew.

@@ -156,6 +156,10 @@ class DiskKeeper:
         """Why nothing is written to it or removed from it before it is released; empty: it is."""
         return next((hold.value for hold in _HELD if hold in self.holds), "")
 
+    def forget(self) -> None:
+        """Take what is there next for a disk even if nothing is on it: it was formatted."""
+        self._is_known = False
+
     def wake_chore(self, name: str) -> None:
         """Let a chore of the disk have its next step at once, if the disk is in use."""
         if self._is_ready:

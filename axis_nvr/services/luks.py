@@ -18,6 +18,8 @@ PROGRAM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 LOOK_SECONDS = 30.0
 #: Deriving a key from a passphrase is slow on purpose, in seconds.
 KEY_SECONDS = 120.0
+#: Making a file system on a large disk may take so long, in seconds.
+MAKE_SECONDS = 900.0
 #: Bytes of the longest passphrase, as in the VAPIX API.
 MAX_PASSPHRASE_BYTES = 512
 
@@ -122,6 +124,21 @@ class LuksDevice:
         arguments = ("luksChangeKey", "--batch-mode", *self._key_options, str(self.device))
         given = b"%s\n%s\n" % (old, new)
         self._done(await self._cryptsetup(*arguments, given=given, timeout=2 * KEY_SECONDS))
+
+    async def close(self, name: str) -> None:
+        """Close what was opened under a name.
+
+        :raises StorageError: the system cannot, or something uses it.
+        """
+        self._done(await self._cryptsetup("close", name))
+
+    async def make_file_system(self, mapped: Path) -> None:
+        """Make an empty ext4 file system on what `open` gave.
+
+        :raises StorageError: the system cannot.
+        """
+        arguments = ("-q", "-L", "nvr", str(mapped))
+        self._done(await self._program("mkfs.ext4", *arguments, timeout=MAKE_SECONDS))
 
     async def mount(self, mapped: Path, folder: Path) -> None:
         """Mount what `open` gave.

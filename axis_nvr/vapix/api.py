@@ -8,10 +8,14 @@ from axis_nvr.services.audit import Audit
 from axis_nvr.services.ca_certificates import CaCertificates
 from axis_nvr.services.continuous import ContinuousRecordings
 from axis_nvr.services.devices import Devices
+from axis_nvr.services.disks import Disks
 from axis_nvr.services.recordings import Recordings
 from axis_nvr.services.status import RecorderReport
 from axis_nvr.vapix.call import Endpoint
+from axis_nvr.vapix.edge_storage.disks import DiskCgis
+from axis_nvr.vapix.edge_storage.disks_properties import DiskPropertyCgis
 from axis_nvr.vapix.edge_storage.recording import RecordingCgis
+from axis_nvr.vapix.edge_storage.storage_limit import StorageLimitCgis
 from axis_nvr.vapix.external_devices import ExternalDevices
 from axis_nvr.vapix.pages import Pages
 from axis_nvr.vapix.platform.api_discovery import Api, ApiDiscovery
@@ -22,7 +26,10 @@ from axis_nvr.vapix.platform.user_accounts import UserAccounts
 #: What API discovery tells.
 APIS = (
     Api("basic-device-info", "1.3", "Basic Device Information"),
+    Api("disk-management", "1.0", "Edge storage Disk management"),
+    Api("disk-properties", "1.1", "Edge storage Disk properties"),
     Api("ext-ip-dev-info", "2.1", "External IP Device Information"),
+    Api("recording-storage-limit", "1.0", "Edge Recording storage limit"),
     Api("systemready", "1.4", "Systemready"),
     Api("user-management", "1.1", "User Management"),
 )
@@ -45,6 +52,7 @@ class Services:
     certificates: CaCertificates
     recordings: Recordings
     continuous: ContinuousRecordings
+    disks: Disks
 
 
 def endpoints(services: Services) -> tuple[Endpoint, ...]:
@@ -60,4 +68,7 @@ def endpoints(services: Services) -> tuple[Endpoint, ...]:
         *UserAccounts(services.accounts, audit).endpoints(),
         *ExternalDevices(services.devices, services.certificates, audit).endpoints(),
         *RecordingCgis(services.recordings, services.continuous, audit).endpoints(),
+        *DiskCgis(services.disks, audit).endpoints(),
+        *DiskPropertyCgis(services.disks, audit).endpoints(),
+        *StorageLimitCgis(services.disks, audit).endpoints(),
     )

@@ -205,6 +205,16 @@ class HoldTests(SynchronousTestCase):
         self.successResultOf(self.keeper.release(Hold.WORK))
         self.assertEqual((len(self.disks), self.clock.getDelayedCalls()), (1, []))
 
+    def test_formatted(self) -> None:
+        """A disk that was formatted may be empty when it is mounted again."""
+        self.keeper.start()
+        self.start()
+        self.keeper.hold(Hold.WORK)
+        self.keeper.forget()
+        self.close()
+        self.keeper.release(Hold.WORK)
+        self.assertFalse(self.disks[1].is_known)
+
     def test_chores_are_woken(self) -> None:
         """Only those of a disk that is in use."""
         self.keeper.wake_chore("retention")
