@@ -71,6 +71,11 @@ class Library:
         self._opened.append(opened)
         self._gone.append(gone)
 
+    @property
+    def disks(self) -> tuple[str, ...]:
+        """The ids of all disks, in use or not."""
+        return tuple(self._errands)
+
     # IDiskUser
 
     def disk_opened(self, disk_id: str, folder: Path) -> None:
