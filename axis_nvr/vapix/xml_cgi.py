@@ -77,8 +77,8 @@ class XmlError(NvrError):
         self.words = words
 
 
-#: Answers a call with what stands in the root.
-Content = Callable[[Call], Awaitable[ET.Element]]
+#: Answers a call with what stands in the root, or with something that is no XML.
+Content = Callable[[Call], Awaitable[ET.Element | Reply]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,10 @@ class XmlFamily:
             try:
                 if versioned:
                     self._check_version(call)
-                return self.reply(_within(await content(call), self.success_within))
+                answered = await content(call)
+                if isinstance(answered, Reply):
+                    return answered
+                return self.reply(_within(answered, self.success_within))
             except XmlError as error:
                 return self.error(error)
 

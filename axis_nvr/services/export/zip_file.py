@@ -25,8 +25,9 @@ def zip_pieces(name: str, pieces: Iterable[Piece], utc_us: int, password: str) -
     """
     moment = datetime.fromtimestamp(utc_us // 1_000_000, UTC)
     member = (name, moment, _FILE_MODE, ZIP_64, map(bytes, pieces))
+    secret = password.encode().decode("latin-1")  # its bytes are what counts, and those are UTF-8
     return iter(
-        stream_zip([member], chunk_size=PIECE_BYTES, get_compressobj=_store, password=password)
+        stream_zip([member], chunk_size=PIECE_BYTES, get_compressobj=_store, password=secret)
     )
 
 

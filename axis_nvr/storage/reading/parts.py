@@ -67,26 +67,11 @@ def find_parts(
 ) -> Iterator[Part | Gap]:
     """Find what a trail shows from one moment to another; a gap for each block that is lost.
 
-    :param start_us: None: from its beginning.
+    :param start_us: None: from its beginning. The group that shows this moment, or else the last
+        one before it, is the first.
     :param stop_us: None: all there is so far.
-    :raises StorageError: the index cannot be read.
+    :raises StorageError: the index cannot be read, here and below.
     """
-    found = _joined(_all_parts(index, maps, trail, start_us, stop_us))
-    has_any = False
-    for part in found:
-        has_any = has_any or isinstance(part, Part)
-        yield part
-    if has_any or stop_us is None:
-        return
-    for part in _all_parts(index, maps, trail, None, None):  # the range is before it all
-        if isinstance(part, Part):
-            yield _cut(part, 0, 1)
-            return
-
-
-def _all_parts(
-    index: Index, maps: MapCache, trail: Trail, start_us: int | None, stop_us: int | None
-) -> Iterator[Part | Gap]:
     stretch = trail.at(start_us or 0)
     before: Stretch | None = None if stretch is None else trail.before(stretch)
     for _ in range(MAX_PARTS):
@@ -97,6 +82,14 @@ def _all_parts(
         if part is not None:
             yield part
         stretch, before = trail.after(stretch), stretch
+
+
+def first_group(index: Index, maps: MapCache, trail: Trail) -> Part | None:
+    """Give the first group of a trail, of the first block that can be read."""
+    for part in find_parts(index, maps, trail, None, None):
+        if isinstance(part, Part):
+            return _cut(part, 0, 1)
+    return None
 
 
 def _begin(stretch: Stretch) -> int:
@@ -167,8 +160,11 @@ def _cut(part: Part, begin: int, end: int) -> Part:
     )
 
 
-def _joined(parts: Iterable[Part | Gap]) -> Iterator[Part | Gap]:
-    """Take out what two recordings show twice."""
+def joined(parts: Iterable[Part | Gap]) -> Iterator[Part | Gap]:
+    """Take out what two recordings show twice.
+
+    :param parts: in order of time.
+    """
     last: Part | None = None
     for part in parts:
         if isinstance(part, Part) and last is not None and _overlaps(last, part):

@@ -42,11 +42,12 @@ class Reader:
 
     :param folder: the disk's folder.
     :param in_thread: calls a function in a thread of a pool.
+    :ivar maps: what is known of its blocks, for what is called in a thread.
     """
 
     def __init__(self, files: IFiles, folder: Path, in_thread: InThread) -> None:
         self._files = files
-        self._maps = MapCache(files, folder)
+        self.maps = MapCache(files, folder)
         self._connections = Connections(files, folder / INDEX_NAME)
         self._in_thread = in_thread
         self._turns = DeferredSemaphore(MAX_AT_ONCE)
@@ -91,7 +92,7 @@ class Reader:
         return self._cursor(DeviceTrail(self._connections.here, device))
 
     def _cursor(self, trail: Trail) -> "ReadingCursor":
-        cursor = Cursor(self._files, self._connections.here, trail, self._maps)
+        cursor = Cursor(self._files, self._connections.here, trail, self.maps)
         return ReadingCursor(self, cursor)
 
     def close(self) -> "Deferred[None]":

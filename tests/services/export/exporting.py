@@ -14,7 +14,8 @@ from axis_nvr.storage.index import Index
 from axis_nvr.storage.reading.device_trail import DeviceTrail
 from axis_nvr.storage.reading.formats import sample_restorer, track_format
 from axis_nvr.storage.reading.maps import MapCache
-from axis_nvr.storage.reading.parts import find_parts
+from axis_nvr.storage.reading.parts import Part, find_parts, first_group
+from axis_nvr.storage.reading.parts import joined as without_overlap
 from axis_nvr.storage.reading.trail import RecordingTrail, Trail
 from tests.storage.making import Bench
 from tests.storage.reading.streams import Readings, UnsyncedFiles, forward
@@ -65,7 +66,11 @@ class Store:
         if device:
             trail = DeviceTrail(lambda: index, device)
         try:
-            return lay_out(self.files, find_parts(index, maps, trail, start_us, stop_us))
+            found = list(find_parts(index, maps, trail, start_us, stop_us))
+            if not any(isinstance(part, Part) for part in found):
+                first = first_group(index, maps, trail)
+                found = [] if first is None else [first]
+            return lay_out(self.files, without_overlap(found))
         finally:
             index.close()
 
