@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from axis_nvr.services.accounts import Accounts
+from axis_nvr.services.archive import Archive
 from axis_nvr.services.audit import Audit
 from axis_nvr.services.ca_certificates import CaCertificates
 from axis_nvr.services.continuous import ContinuousRecordings
@@ -15,6 +16,10 @@ from axis_nvr.vapix.call import Endpoint
 from axis_nvr.vapix.edge_storage.disks import DiskCgis
 from axis_nvr.vapix.edge_storage.disks_properties import DiskPropertyCgis
 from axis_nvr.vapix.edge_storage.recording import RecordingCgis
+from axis_nvr.vapix.edge_storage.recording_groups import RecordingGroups
+from axis_nvr.vapix.edge_storage.recording_list import RecordingList
+from axis_nvr.vapix.edge_storage.recording_locks import RecordingLockCgi
+from axis_nvr.vapix.edge_storage.recording_removal import RecordingRemoval
 from axis_nvr.vapix.edge_storage.storage_limit import StorageLimitCgis
 from axis_nvr.vapix.external_devices import ExternalDevices
 from axis_nvr.vapix.pages import Pages
@@ -22,6 +27,8 @@ from axis_nvr.vapix.platform.api_discovery import Api, ApiDiscovery
 from axis_nvr.vapix.platform.device_information import DeviceInformation, device_properties
 from axis_nvr.vapix.platform.system_ready import SystemReady
 from axis_nvr.vapix.platform.user_accounts import UserAccounts
+from axis_nvr.vapix.rest.api import RestRoot
+from axis_nvr.vapix.rest.device_information import basic_device_info
 
 #: What API discovery tells.
 APIS = (
@@ -29,6 +36,8 @@ APIS = (
     Api("disk-management", "1.0", "Edge storage Disk management"),
     Api("disk-properties", "1.1", "Edge storage Disk properties"),
     Api("ext-ip-dev-info", "2.1", "External IP Device Information"),
+    Api("recording", "1.0", "Edge storage Recording"),
+    Api("recording-group", "1.0", "Recording group"),
     Api("recording-storage-limit", "1.0", "Edge Recording storage limit"),
     Api("systemready", "1.4", "Systemready"),
     Api("user-management", "1.1", "User Management"),
@@ -53,15 +62,17 @@ class Services:
     recordings: Recordings
     continuous: ContinuousRecordings
     disks: Disks
+    archive: Archive
 
 
 def endpoints(services: Services) -> tuple[Endpoint, ...]:
     """Return everything that is served."""
-    audit = services.audit
+    audit, archive = services.audit, services.archive
     properties = device_properties(services.serial, services.build_date)
     ready = SystemReady(services.accounts, lambda: services.report().uptime_seconds)
     return (
         *Pages(services.report).endpoints(),
+        *RestRoot([basic_device_info()], audit).endpoints(),
         ApiDiscovery(APIS).api().endpoint(before_setup=True),
         DeviceInformation(properties).api().endpoint(before_setup=True),
         ready.api().endpoint(before_setup=True),
@@ -71,4 +82,8 @@ def endpoints(services: Services) -> tuple[Endpoint, ...]:
         *DiskCgis(services.disks, audit).endpoints(),
         *DiskPropertyCgis(services.disks, audit).endpoints(),
         *StorageLimitCgis(services.disks, audit).endpoints(),
+        *RecordingList(archive.library, services.recordings).endpoints(),
+        *RecordingRemoval(archive.removals, audit).endpoints(),
+        *RecordingLockCgi(archive.locks, audit).endpoints(),
+        *RecordingGroups(archive.groups, audit).endpoints(),
     )

@@ -134,15 +134,9 @@ class JsonApi:
 
     def _parse(self, body: bytes) -> dict[str, Any]:
         try:
-            text = body.decode("utf-8-sig")
-            if _depth(text) > MAX_DEPTH:
-                raise ValueError(f"nested deeper than {MAX_DEPTH}")
-            request = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            return parse_object(body)
+        except ValueError as error:
             raise JsonError(self.codes.invalid_json, f"Invalid JSON: {error}") from None
-        if not isinstance(request, dict):
-            raise JsonError(self.codes.invalid_json, "Invalid JSON: no object")
-        return request
 
     def _version(self, asked: object) -> str:
         if asked is None:
@@ -160,6 +154,20 @@ class JsonApi:
 
     def _newest(self) -> str:
         return self._all_versions()[-1]
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Read a request's body: a JSON object, nested no deeper than `MAX_DEPTH`.
+
+    :raises ValueError: it is none.
+    """
+    text = body.decode("utf-8-sig")
+    if _depth(text) > MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH}")
+    request = json.loads(text)
+    if not isinstance(request, dict):
+        raise ValueError("no object")
+    return request
 
 
 def _depth(text: str) -> int:

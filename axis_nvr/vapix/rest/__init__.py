@@ -1,0 +1,1 @@
+"""The device configuration APIs: trees of properties, entities, collections and actions."""
