@@ -11,6 +11,7 @@ from typing import cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from axis_nvr.services.disk_jobs import InThread
@@ -84,6 +85,8 @@ class FactFinder:
     :param see: looks; called in a thread.
     """
 
+    log = Logger()
+
     def __init__(
         self,
         folder: Path,
@@ -110,9 +113,11 @@ class FactFinder:
         waiting = looking.wait().addTimeout(LOOK_SECONDS, self._clock)
         return waiting.addBoth(lambda _: self._last)
 
-    def _seen(self, result: object) -> None:
+    def _seen(self, result: DiskFacts | Failure) -> None:
         looking, self._looking = self._looking, None
-        if isinstance(result, DiskFacts):
+        if isinstance(result, Failure):
+            self.log.failure("while {folder} was looked at", result, folder=str(self._folder))
+        else:
             self._last = result
         assert looking is not None
-        looking.fire(result if isinstance(result, Failure) else None)
+        looking.fire(None)

@@ -208,6 +208,16 @@ class EncryptionTests(PropertiesTestCase):
         self.disks.begin(Action.MOUNT, "SD_DISK")
         self.assertEqual(self.status(), "no passphrase, False, True")
 
+    def test_formatted_while_it_is_open(self) -> None:
+        """What is in it goes; the device stays an encrypted one with the same key."""
+        self.encrypt()
+        self.mounted_luks.add("c0ffee")
+        self.mount("mount", "SD_DISK")
+        self.luks.done.clear()
+        job = self.disks.begin(Action.FORMAT, "SD_DISK")
+        self.assertEqual((job.has_failed, job.description), (False, "0 files removed"))
+        self.assertEqual(self.luks.done, [])
+
     def test_wrong_passphrase(self) -> None:
         """A disk of another passphrase is not used; formatting is what helps."""
         self.encrypt()
