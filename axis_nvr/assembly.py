@@ -27,6 +27,7 @@ from axis_nvr.protocols.camera import CameraOpener
 from axis_nvr.protocols.program import run_program
 from axis_nvr.protocols.tick import TickReader
 from axis_nvr.services.accounts import Accounts
+from axis_nvr.services.archive import Archive, make_archive
 from axis_nvr.services.audit import Audit
 from axis_nvr.services.ca_certificates import FOLDER as CA_FOLDER
 from axis_nvr.services.ca_certificates import CaCertificates
@@ -52,6 +53,7 @@ from axis_nvr.services.stream_plan import ICameraSession, StreamPlan
 from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
 from axis_nvr.services.vault import Vault
 from axis_nvr.storage.disk import Disk
+from axis_nvr.storage.errands import Errands
 from axis_nvr.vapix.announcement import make_discovery
 from axis_nvr.vapix.api import Services, endpoints
 from axis_nvr.vapix.bounded_site import BoundedSite
@@ -98,9 +100,16 @@ def make_recorder(
     thread.ended = database.close
     vault = Vault(state)
     settings = DiskSettings(database, vault, disks)
+    keepers: dict[str, DiskKeeper] = {}
+    errands = {
+        name: Errands(reactor, disk.folder, partial(_wake, keepers, name))
+        for name, disk in disks.items()
+    }
+    for name in disks:
+        keepers[name] = _keep(reactor, settings, name, serial, release.version, errands[name])
     recorder = Recorder(
         registry,
-        {name: _keep(reactor, settings, name, serial, release.version) for name in disks},
+        keepers,
         budget,
         reactor,
         time.time,
@@ -112,7 +121,12 @@ def make_recorder(
     work = own_thread(reactor)
     admission = partial(_encryption, reactor, settings)
     managed = Disks(recorder.disks, settings, recorder.recordings, work, reactor, admission)
-    services = _services(database, vault, state, config, serial, release, recorder, managed)
+    archive = make_archive(
+        reactor, keepers, errands, recorder.recordings, settings.rules, time.time
+    )
+    services = _services(
+        database, vault, state, config, serial, release, recorder, managed, archive
+    )
     served = endpoints(services)
     site = _server(services, served).site()
     listeners = list(_listeners(reactor, config, state, serial, site, announce))
@@ -130,7 +144,7 @@ def make_recorder(
 
         whole = Demo(reactor, recorder, services.accounts, announce)
     # no thread before it is sure that we can listen, and found last: there is something to find
-    return [*listeners, thread, whole, managed.jobs, discovery]
+    return [*listeners, thread, archive.pool, whole, managed.jobs, discovery]
 
 
 def _services(
@@ -142,6 +156,7 @@ def _services(
     release: Release,
     recorder: Recorder,
     disks: Disks,
+    archive: Archive,
 ) -> Services:
     """Make what the APIs call."""
     certificates = CaCertificates(database, state.path / CA_FOLDER)
@@ -168,6 +183,7 @@ def _services(
         recordings=recorder.recordings,
         continuous=continuous,
         disks=disks,
+        archive=archive,
     )
 
 
@@ -221,8 +237,17 @@ def _demo_disks(config: Config) -> Mapping[str, DiskConfig]:
     return {DEFAULT_DISK_ID: DiskConfig(DEFAULT_DISK_ID, fresh / DEFAULT_DISK_ID)}
 
 
+def _wake(keepers: Mapping[str, DiskKeeper], disk_id: str, chore: str) -> None:
+    keepers[disk_id].wake_chore(chore)
+
+
 def _keep(
-    reactor: Any, settings: DiskSettings, disk_id: str, serial: str, release: str
+    reactor: Any,
+    settings: DiskSettings,
+    disk_id: str,
+    serial: str,
+    release: str,
+    errands: Errands,
 ) -> DiskKeeper:
     disk = settings.config(disk_id)
 
@@ -233,7 +258,7 @@ def _keep(
             serial,
             reactor=reactor,
             product=f"axis_nvr {release}",
-            chores=chores_for(disk, settings.rules(disk_id)),
+            chores=chores_for(disk, settings.rules(disk_id), errands),
         )
 
     return DiskKeeper(

@@ -12,6 +12,7 @@ from axis_nvr.config import load_config
 from axis_nvr.errors import ConfigError
 from axis_nvr.services.discovery import Discovery
 from axis_nvr.services.disk_jobs import DiskJobs
+from axis_nvr.services.reading_pool import ReadingPool
 from axis_nvr.services.recorder import Recorder
 from axis_nvr.services.state_thread import StateThread
 from axis_nvr.vapix.listener import Listener
@@ -31,11 +32,11 @@ class AssemblyTests(SynchronousTestCase):
         return make_recorder(MemoryReactorClock(), config, release, self.said.append)
 
     def test_what_it_consists_of(self) -> None:
-        """Servers, state, recorder, work on disks, what announces it; the state folder is there."""
+        """Servers, state, readers, recorder, work on disks, what announces it; the state folder."""
         parts = self.make()
         self.assertEqual(
             [type(each) for each in parts],
-            [Listener, Listener, StateThread, Recorder, DiskJobs, Discovery],
+            [Listener, Listener, StateThread, ReadingPool, Recorder, DiskJobs, Discovery],
         )
         files = {path.name for path in (self.folder / "nvr-state").iterdir()}
         self.assertLessEqual({"https.pem", "serial", "secret.key", "state.db"}, files)
@@ -44,7 +45,7 @@ class AssemblyTests(SynchronousTestCase):
         """With none nothing listens, and no certificate is made."""
         parts = self.make(http="none", https="none")
         kinds = [type(each) for each in parts]
-        self.assertEqual(kinds, [StateThread, Recorder, DiskJobs, Discovery])
+        self.assertEqual(kinds, [StateThread, ReadingPool, Recorder, DiskJobs, Discovery])
         self.assertFalse((self.folder / "nvr-state" / "https.pem").exists())
 
     def test_mistakes_in_what_is_recorded(self) -> None:

@@ -28,11 +28,11 @@ class ReadingPool(Service):
         # The pool would wait for its threads at the end, for ever for one that hangs.
         self._pool.threadFactory = partial(threading.Thread, daemon=True)  # type: ignore[assignment]
 
-    def __call__(self, work: Callable[[], T]) -> "Deferred[T]":
+    def __call__(self, function: Callable[[], T]) -> "Deferred[T]":
         """Run something in a thread; refused once the recorder stops."""
         if not self.running:
             return fail(NvrError("the recorder does not run"))
-        running: Deferred[T] = deferToThreadPool(self._reactor, self._pool, work)
+        running: Deferred[T] = deferToThreadPool(self._reactor, self._pool, function)
         return running
 
     def startService(self) -> None:
