@@ -7,6 +7,7 @@ from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import quoteStringArgument, serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -77,9 +78,11 @@ class Listener(Service):
         self._listening = self._endpoint.listen(self._factory)
         self._listening.addCallbacks(self._listens, failures.append)
         if failures:
-            reason = getattr(failures[0].value, "socketError", None) or failures[0].value
+            problem = failures[0].value
+            reason = getattr(problem, "socketError", None) or problem
             words = getattr(reason, "strerror", None) or str(reason)
-            raise CannotListen(f"{self._key}: cannot listen: {words}")
+            place = f" at port {problem.port}" if isinstance(problem, CannotListenError) else ""
+            raise CannotListen(f"{self._key}: cannot listen{place}: {words}")
 
     def stopService(self) -> "Deferred[None] | None":
         """Listen no more; connections that are open end by themselves."""

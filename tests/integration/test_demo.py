@@ -220,7 +220,9 @@ class RefusalTests(SynchronousTestCase):
     def test_an_address_that_is_taken(self) -> None:
         """The same for an address at which something else listens."""
         with socket.create_server(("127.0.0.1", 0)) as taken:
-            endpoint = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+            port = taken.getsockname()[1]
+            endpoint = f"tcp:{port}:interface=127.0.0.1"
             for command in (TWIST, TWISTD):
                 said = self.refused(command, f"--http={endpoint}", "--https=none")
-                self.assertEqual(said, "axis-nvr: http: cannot listen: Address already in use\n")
+                words = f"cannot listen at port {port}: Address already in use"
+                self.assertEqual(said, f"axis-nvr: http: {words}\n")

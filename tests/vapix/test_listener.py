@@ -64,10 +64,10 @@ class ListenerTests(SynchronousTestCase):
         listener.stopService()
 
     def test_a_taken_address_is_one_sentence(self) -> None:
-        """The key and the system's words, and nothing is announced."""
+        """The key, the port and the system's words, and nothing is announced."""
         taken = CannotListenError("", 8080, OSError(98, "Address already in use"))
         error = self.assertRaises(CannotListen, self.listener(fail(taken)).startService)
-        self.assertEqual(str(error), "http: cannot listen: Address already in use")
+        self.assertEqual(str(error), "http: cannot listen at port 8080: Address already in use")
         self.assertEqual(self.said, [])
 
     def test_bad_descriptions(self) -> None:
