@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from twisted.application.service import IService
@@ -32,7 +32,7 @@ from axis_nvr.services.audit import Audit
 from axis_nvr.services.ca_certificates import FOLDER as CA_FOLDER
 from axis_nvr.services.ca_certificates import CaCertificates
 from axis_nvr.services.camera_stream import CameraStream
-from axis_nvr.services.certificate import own_certificate
+from axis_nvr.services.certificate import export_certificate, own_certificate
 from axis_nvr.services.continuous import ContinuousRecordings
 from axis_nvr.services.devices import Devices
 from axis_nvr.services.disk_chores import chores_for
@@ -42,6 +42,9 @@ from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.disk_settings import DiskSettings
 from axis_nvr.services.disks import Disks
 from axis_nvr.services.disruption import DisruptionLog
+from axis_nvr.services.export.jobs import ExportJobs
+from axis_nvr.services.export_seal import Sealer
+from axis_nvr.services.exporting import Exports, Maker
 from axis_nvr.services.lockout import Lockout
 from axis_nvr.services.plans import check_camera, plan_stream
 from axis_nvr.services.recorder import Recorder
@@ -54,6 +57,7 @@ from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
 from axis_nvr.services.vault import Vault
 from axis_nvr.storage.disk import Disk
 from axis_nvr.storage.errands import Errands
+from axis_nvr.storage.files import Files
 from axis_nvr.vapix.announcement import make_discovery
 from axis_nvr.vapix.api import Services, endpoints
 from axis_nvr.vapix.bounded_site import BoundedSite
@@ -172,6 +176,11 @@ def _services(
         if recorder.running:
             continuous.start()
 
+    sealer = cache(lambda: Sealer(export_certificate(state, serial)))
+    maker = Maker(f"axis_nvr {release.version}", serial, sealer)
+    exports = Exports(Files(), archive.library, maker, time.time)
+    external = {} if config.usb_disk is None else {"USB_DISK": config.usb_disk}
+
     return Services(
         serial=serial,
         build_date=release.build_date,
@@ -184,6 +193,8 @@ def _services(
         continuous=continuous,
         disks=disks,
         archive=archive,
+        exports=exports,
+        export_jobs=ExportJobs(Files(), exports, external),
     )
 
 

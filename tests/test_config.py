@@ -22,6 +22,7 @@ WRONG: list[tuple[str, str, list[str]]] = [
     ("state_dir of another type", "state_dir = 5", ["state_dir", "text", "whole number"]),
     ("state_dir empty", 'state_dir = ""', ["state_dir", "folder"]),
     ("state_dir twice", 'state_dir = "a"\nstate-dir = "b"', ["state-dir", "twice"]),
+    ("usb_disk empty", 'usb_disk = ""', ["usb_disk", "folder"]),
     ("http of another type", "http = 8080", ["http", "text"]),
     ("http no endpoint", 'http = "8080"', ["http", "endpoint", "none"]),
     ("https no endpoint", 'https = "yes"', ["https", "endpoint"]),
@@ -250,6 +251,12 @@ class ReadingTests(SynchronousTestCase):
         config = load_config(Path("etc/nvr.toml"), {"disk": ["A=disk"]}, self.folder)
         self.assertEqual(config.state_dir, inner / "state")
         self.assertEqual(config.disks["A"].folder, self.folder / "disk")
+
+    def test_an_external_disk(self) -> None:
+        """There is none unless its folder is named; that counts from the file's folder."""
+        self.assertIsNone(self.load("").usb_disk)
+        loaded = self.load('usb_disk = "usb"')
+        self.assertEqual(loaded.usb_disk, self.folder / "usb")
 
     def test_the_scheme_says_how(self) -> None:
         """Without a protocol the URL's scheme decides, and the URL becomes rtsp or rtsps."""

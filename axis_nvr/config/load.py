@@ -60,6 +60,7 @@ def _read(written: Table, given: Table) -> Config:
         recordings=_recordings(written.tables("recording"), disks),
         stream_buffer_bytes=written.integer("stream_buffer_mib", 1, 65_536, 64) * MEBIBYTE,
         total_buffer_bytes=written.integer("total_buffer_mib", 1, 1_048_576, 512) * MEBIBYTE,
+        usb_disk=written.path("usb_disk", "") if "usb_disk" in written else None,
     )
 
 

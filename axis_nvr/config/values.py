@@ -71,6 +71,7 @@ class Config:
     :param demo: whether to start virtual cameras and record them.
     :param stream_buffer_bytes: what one stream's pre-buffer holds at most.
     :param total_buffer_bytes: what all pre-buffers hold together at most.
+    :param usb_disk: the folder that exports to the external disk go to; None: there is none.
     """
 
     state_dir: Path
@@ -86,3 +87,4 @@ class Config:
     recordings: tuple[RecordingConfig, ...] = ()
     stream_buffer_bytes: int = 64 * MEBIBYTE
     total_buffer_bytes: int = 512 * MEBIBYTE
+    usb_disk: Path | None = None

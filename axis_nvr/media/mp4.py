@@ -7,7 +7,8 @@ says so. Sound is laid end to end where its times, known to a millisecond, allow
 jumps, and stays right.
 
 Cameras change their parameter sets: a track has a sample entry for each format that is told before
-the first fragment, and fragments say which they mean.
+the first fragment, and fragments say which they mean. Not all players look there (ffmpeg and those
+built on it do not), so in such a track each key frame carries its parameter sets as well.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,13 +49,15 @@ class NotInMp4(NvrError):
     """A format has no place in an MP4 file."""
 
 
-def sample_entry(form: Format) -> bytes:
+def sample_entry(form: Format, *, in_band: bool = False) -> bytes:
     """Give the sample entry of a format.
 
+    :param in_band: parameter sets are in the samples too.
     :raises NotInMp4: there is none: Motion JPEG, G.726, metadata.
     """
     if isinstance(form, VideoFormat) and form.codec in _VIDEO:
-        return _VIDEO[form.codec](form.width, form.height, form.codec_private)
+        make = _VIDEO[form.codec]
+        return make(form.width, form.height, form.codec_private, in_band=in_band)
     if isinstance(form, AudioFormat):
         channels, rate = form.channels, form.sample_rate
         if form.codec is Codec.AAC:
@@ -68,6 +71,14 @@ def sample_entry(form: Format) -> bytes:
             mapping = form.codec_private[18:] or b"\0"  # from the mapping family on
             return opus_entry(head.channels, head.pre_skip, head.input_sample_rate, 0, mapping)
     raise NotInMp4(f"{form.codec} has no place in an MP4 file")
+
+
+def with_sets(unit: AccessUnit) -> AccessUnit:
+    """Put the parameter sets of a key frame in front of it."""
+    if not unit.sync or not isinstance(unit.format, VideoFormat):
+        return unit
+    sets = b"".join(len(one).to_bytes(4, "big") + one for one in unit.format.parameter_sets)
+    return unit._replace(data=sets + unit.data)
 
 
 def unit_samples(unit: AccessUnit) -> int:
@@ -85,6 +96,7 @@ def unit_samples(unit: AccessUnit) -> int:
 class _Track:
     """A track of the file.
 
+    :ivar in_band: whether key frames carry their parameter sets.
     :ivar expected: where its sound ends so far, in ticks.
     """
 
@@ -92,6 +104,7 @@ class _Track:
     timescale: int
     is_video: bool
     entries: dict[bytes, int] = field(default_factory=dict)
+    in_band: bool = False
     expected: int | None = None
 
 
@@ -120,6 +133,9 @@ class Mp4Writer:
         first = forms[0]
         try:
             entries = dict.fromkeys(sample_entry(form) for form in forms)
+            in_band = len(entries) > 1 and isinstance(first, VideoFormat)
+            if in_band:
+                entries = dict.fromkeys(sample_entry(form, in_band=True) for form in forms)
         except NotInMp4:
             if isinstance(first, VideoFormat):
                 raise
@@ -133,7 +149,7 @@ class Mp4Writer:
         elif isinstance(first, AudioFormat):
             scale, name = 48_000 if first.codec is Codec.OPUS else first.sample_rate, "Audio"
         is_video = isinstance(first, VideoFormat)
-        self._tracks[index] = _Track(number, scale, is_video, numbered)
+        self._tracks[index] = _Track(number, scale, is_video, numbered, in_band)
         self._described.append(
             SampleTrack(number, name, scale, is_video, tuple(numbered), width, height)
         )
@@ -160,7 +176,9 @@ class Mp4Writer:
         data: list[bytes | bytearray] = []
         by_track: dict[int, list[AccessUnit]] = {}
         for unit in units:
-            if unit.track in self._tracks and unit.data:
+            track = self._tracks.get(unit.track)
+            if track is not None and unit.data:
+                unit = with_sets(unit) if track.in_band else unit
                 by_track.setdefault(unit.track, []).append(unit)
         for index, track in self._tracks.items():
             for part in _of_one_format(by_track.get(index, [])):
@@ -172,7 +190,7 @@ class Mp4Writer:
         return [build_fragment(self._number, runs), *data]
 
     def _run(self, track: _Track, units: Sequence[AccessUnit], end_us: int) -> Run:
-        entry = track.entries.get(sample_entry(units[0].format))
+        entry = track.entries.get(sample_entry(units[0].format, in_band=track.in_band))
         if entry is None:
             raise NotInMp4("a format that was not told before the first fragment")
         if track.is_video:

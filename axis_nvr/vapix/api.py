@@ -10,11 +10,14 @@ from axis_nvr.services.ca_certificates import CaCertificates
 from axis_nvr.services.continuous import ContinuousRecordings
 from axis_nvr.services.devices import Devices
 from axis_nvr.services.disks import Disks
+from axis_nvr.services.export.jobs import ExportJobs
+from axis_nvr.services.exporting import Exports
 from axis_nvr.services.recordings import Recordings
 from axis_nvr.services.status import RecorderReport
 from axis_nvr.vapix.call import Endpoint
 from axis_nvr.vapix.edge_storage.disks import DiskCgis
 from axis_nvr.vapix.edge_storage.disks_properties import DiskPropertyCgis
+from axis_nvr.vapix.edge_storage.exporting import ExportCgis
 from axis_nvr.vapix.edge_storage.recording import RecordingCgis
 from axis_nvr.vapix.edge_storage.recording_groups import RecordingGroups
 from axis_nvr.vapix.edge_storage.recording_list import RecordingList
@@ -38,6 +41,7 @@ APIS = (
     Api("ext-ip-dev-info", "2.1", "External IP Device Information"),
     Api("recording", "1.0", "Edge storage Recording"),
     Api("recording-group", "1.0", "Recording group"),
+    Api("recording-export", "1.2", "Export edge recording"),
     Api("recording-storage-limit", "1.0", "Edge Recording storage limit"),
     Api("systemready", "1.4", "Systemready"),
     Api("user-management", "1.1", "User Management"),
@@ -63,6 +67,8 @@ class Services:
     continuous: ContinuousRecordings
     disks: Disks
     archive: Archive
+    exports: Exports
+    export_jobs: ExportJobs
 
 
 def endpoints(services: Services) -> tuple[Endpoint, ...]:
@@ -82,6 +88,7 @@ def endpoints(services: Services) -> tuple[Endpoint, ...]:
         *DiskCgis(services.disks, audit).endpoints(),
         *DiskPropertyCgis(services.disks, audit).endpoints(),
         *StorageLimitCgis(services.disks, audit).endpoints(),
+        *ExportCgis(services.exports, services.export_jobs, audit).endpoints(),
         *RecordingList(archive.library, services.recordings).endpoints(),
         *RecordingRemoval(archive.removals, audit).endpoints(),
         *RecordingLockCgi(archive.locks, audit).endpoints(),

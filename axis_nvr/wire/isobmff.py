@@ -198,14 +198,22 @@ def full_box(name: bytes, *parts: bytes, version: int = 0, flags: int = 0) -> by
     return box(name, FULL_BOX.build(content))
 
 
-def avc_entry(width: int, height: int, configuration: bytes) -> bytes:
-    """Build the sample entry of H.264 whose parameter sets are all in `avcC`."""
-    return _visual(b"avc1", width, height, box(b"avcC", configuration))
+def avc_entry(width: int, height: int, configuration: bytes, *, in_band: bool = False) -> bytes:
+    """Build the sample entry of H.264.
+
+    :param in_band: parameter sets are in the samples too, not only in `avcC`.
+    """
+    name = b"avc3" if in_band else b"avc1"
+    return _visual(name, width, height, box(b"avcC", configuration))
 
 
-def hevc_entry(width: int, height: int, configuration: bytes) -> bytes:
-    """Build the sample entry of H.265 whose parameter sets are all in `hvcC`."""
-    return _visual(b"hvc1", width, height, box(b"hvcC", configuration))
+def hevc_entry(width: int, height: int, configuration: bytes, *, in_band: bool = False) -> bytes:
+    """Build the sample entry of H.265.
+
+    :param in_band: parameter sets are in the samples too, not only in `hvcC`.
+    """
+    name = b"hev1" if in_band else b"hvc1"
+    return _visual(name, width, height, box(b"hvcC", configuration))
 
 
 def _visual(name: bytes, width: int, height: int, boxes: bytes) -> bytes:
