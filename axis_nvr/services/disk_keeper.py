@@ -176,6 +176,8 @@ class DiskKeeper:
             return
         self._is_wanted = True
         self._wait_seconds = FIRST_WAIT_SECONDS
+        if self.disruption is not None:  # it is held no more, and not in use yet
+            self._disrupt(DiskState.STOPPED, "the disk is being opened")
         if self._gone is None:
             self._try()
             return

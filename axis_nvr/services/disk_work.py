@@ -157,8 +157,9 @@ class DiskWork:
         await encryption.admit()
         wiped = await self._jobs.go_through(job, wipe(self._files, disk.folder))
         words = f"{count_words(wiped.files, 'file')} removed"
-        stayed = f", {count_words(wiped.stayed, 'thing')} that are not the recorder's stay"
-        return words + (stayed if wiped.stayed else "")
+        if wiped.stayed:
+            words += f"; kept, as not the recorder's: {count_words(wiped.stayed, 'thing')}"
+        return words
 
     def _leave(self, job: DiskJob) -> None:
         """Have the disk used again if it was; whether it can be is for its status to tell."""

@@ -20,6 +20,9 @@ from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import INDEX_NAME
 from axis_nvr.storage.retention.usage import used_bytes
 
+#: A disk that was unlocked is waited for so long, in seconds.
+USED_SECONDS = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class DiskView:
@@ -179,7 +182,7 @@ class Disks:
         await self._work.let_go(disk_id, Hold.LOCKED)
 
     async def unlock(self, disk_id: str) -> None:
-        """Unlock a disk; it is in use again as soon as it can be.
+        """Unlock a disk; it is in use again then, or as soon as it can be.
 
         :raises NoDisk: there is none of this id.
         :raises DiskBusy: something is being done with it.
@@ -188,7 +191,8 @@ class Disks:
         self._settings.of(disk_id)
         self.jobs.check_free(disk_id)
         await self._settings.change(disk_id, is_locked=False)
-        self._keepers[disk_id].release(Hold.LOCKED).addErrback(lambda failure: None)
+        used = self._keepers[disk_id].release(Hold.LOCKED).addTimeout(USED_SECONDS, self._clock)
+        await used.addErrback(lambda failure: None)  # it is tried again; its status tells why
 
     # Encryption.
 

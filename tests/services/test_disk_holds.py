@@ -110,9 +110,12 @@ class HoldTests(SynchronousTestCase):
         self.assertFalse(self.disks[0].is_started)
         self.assertEqual(self.told(), ("locked", "OK", True, True))
         used = self.keeper.release(Hold.LOCKED)
+        self.assertEqual(self.told(), ("starting", "connected", False, False))
+        self.assertNoResult(used)
         self.start()
         self.successResultOf(used)
         self.assertEqual(len(self.disks), 1)
+        self.assertEqual(self.told(), ("ok", "OK", False, True))
 
     def test_every_hold_counts(self) -> None:
         """It is used again when the last hold is released, in whatever order."""

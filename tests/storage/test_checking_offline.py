@@ -56,7 +56,7 @@ class OfflineTests(DiskOfOneBlock):
         """Pictures that are damaged stay so, and are told each time."""
         self.flip(self.clusters[1] + 60)
         self.assertEqual(self.mend().left, 1)
-        self.assertIn("1 thing not as they should be", str(self.look()))
+        self.assertIn("1 thing amiss: ", str(self.look()))
 
     def test_a_broken_index(self) -> None:
         """It cannot be checked; mending makes it anew from the files."""

@@ -45,7 +45,7 @@ class Outcome:
             return "all well"
         if not self.left:
             return f"{count_words(self.findings, 'thing')} mended"
-        words = f"{count_words(self.left, 'thing')} not as they should be: {self.first}"
+        words = f"{count_words(self.left, 'thing')} amiss: {self.first}"
         mended = self.findings - self.left
         return f"{words}; {count_words(mended, 'thing')} mended" if mended else words
 

@@ -255,7 +255,7 @@ class JobTests(DiskCgiTestCase):
         (self.folders["HDD_DISK"] / "20240506" / "mine.txt").write_bytes(b"mine")
         self.mount("unmount")
         job = self.begin("format")
-        self.assertIn("1 thing that are not the recorder's", self.job(job)[3])
+        self.assertIn("not the recorder's: 1 thing", self.job(job)[3])
         self.assertEqual(self.hdd()["status"], "connected")
         self.assertEqual(self.log[-1], "HDD_DISK stopped")
         self.assertTrue((self.folders["HDD_DISK"] / "20240506" / "mine.txt").exists())
