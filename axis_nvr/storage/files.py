@@ -375,6 +375,11 @@ def replace_file(files: IFiles, path: Path, data: bytes) -> None:
         raise
 
 
+def is_temporary(name: str) -> bool:
+    """Tell whether a file is one that was to take another's place, as `replace_file` names it."""
+    return name.startswith(".") and name.endswith(".tmp")
+
+
 def read_text(files: IFiles, path: Path) -> bytes:
     """Read a small file whole.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from axis_nvr.storage.checking.findings import Finding, FindingKind
-from axis_nvr.storage.files import IFiles
+from axis_nvr.storage.files import IFiles, is_temporary
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import (
     is_block_id,
@@ -139,8 +139,3 @@ class StrangerLook:
 def _leftover(recording_id: str, block_id: str, name: str) -> Finding:
     message = f"{name} is left over" + (": its block is not there" if block_id else "")
     return Finding(FindingKind.LEFTOVER, recording_id, block_id, message)
-
-
-def is_temporary(name: str) -> bool:
-    """Tell whether a file is one that was to take another's place, as `replace_file` names it."""
-    return name.startswith(".") and name.endswith(".tmp")

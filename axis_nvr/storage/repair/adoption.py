@@ -10,6 +10,7 @@ folders without media, go. Anything else that is not understood is left as it is
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import NamedTuple
 from twisted.logger import Logger
 
 from axis_nvr.errors import StorageError, StorageErrorKind, WireError
-from axis_nvr.storage.files import Entry, EntryKind, IFiles, storage_errors
+from axis_nvr.storage.files import Entry, EntryKind, IFiles, is_temporary, storage_errors
 from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.layout import (
     RECORDING_XML,
@@ -103,8 +104,9 @@ class Adoption:
                 if looked % self._slice_files == 0:
                     self._tell_index()
                     yield
-            self._remove_if_empty(folder)
+            self._tidy(folder)
         self._tell_index()
+        self._remove_temporaries(self._folder)
         if not self._is_known and not any(self._block_folders("")):
             remove_leftovers(self._files, self._folder, [RECORDING_XML])
 
@@ -175,14 +177,25 @@ class Adoption:
             finally:
                 self._files.close(fd)
 
-    def _remove_if_empty(self, folder: Path) -> None:
-        """Remove what a stop left of a folder's first block: XML without media, then the folder."""
+    def _remove_temporaries(self, folder: Path) -> list[str]:
+        """Remove what was to take another file's place; name what else is there."""
         found = [name for name, _ in entries(self._files, folder)]
+        temporary = [name for name in found if is_temporary(name)]
+        if temporary:
+            for name in temporary:
+                with suppress(OSError):
+                    self._files.remove(folder / name)
+            with storage_errors(folder, "sync a folder"):
+                self._files.sync_folder(folder)
+        return [name for name in found if name not in temporary]
+
+    def _tidy(self, folder: Path) -> None:
+        """Remove what a stop left of a folder's first block: XML without media, then the folder."""
+        found = self._remove_temporaries(folder)
         media = {Path(name).stem for name in found if name.endswith(".mkv")}
-        papers = {Path(name.removeprefix(".").removesuffix(".tmp")) for name in found}
         lonely = [
             path.name
-            for path in papers
+            for path in map(Path, found)
             if is_block_id(path.stem) and path.suffix == ".xml" and path.stem not in media
         ]
         if lonely or not found:

@@ -31,6 +31,7 @@ from axis_nvr.storage.repair.papers import (
     complete_block_xml,
     complete_recording_xml,
     read_recording_xml,
+    write_recording_xml,
 )
 from axis_nvr.storage.repair.rows import (
     UnfinishedBlock,
@@ -152,6 +153,8 @@ def conclude_recording(premises: Premises, ground: Ground, recording_id: str) ->
     xml = read_recording_xml(files, folder)
     if xml is not None and xml.stop_us is not None and xml.stop_us >= span.last_start_us:
         stop_us = xml.stop_us
+    if xml is not None and xml.start_us > start_us:  # a block before its first was found since
+        write_recording_xml(files, folder, replace(xml, start_us=start_us))
     row = next(index.recordings(recording_id))
     row = replace(row, start_us=row.start_us or start_us, stop_us=stop_us)
     complete_recording_xml(files, folder, row)

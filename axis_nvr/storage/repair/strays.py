@@ -3,7 +3,12 @@
 The recorder may stop between the first write of a recording and its row. Such a recording is in the
 folder of an hour near the last rows that were added, or near now. Names are local time; the clock
 may have stepped, and summer time ends once a year: so hours from a day before the earliest of these
-on are looked at, and not the whole tree. What lies further off is found by ``axis-nvr check``.
+on are looked at, and not the whole tree.
+
+A disk that refuses a group may refuse to remove its file too, and the recorder is then stopped in
+order: the index is none the wiser. Such a file is in a recording that was written last.
+
+What lies further off is found by ``axis-nvr check``.
 """
 
 from collections.abc import Iterator
@@ -43,6 +48,20 @@ def _newest_starts(index: Index) -> Iterator[int]:
         for (start,) in rows:
             if start is not None:
                 yield parse_utc(start)
+
+
+def recordings_written_last(index: Index, upto: int) -> list[str]:
+    """Name recordings that have ended and that the blocks added last are of.
+
+    :param upto: no row of ``recordings`` behind this one.
+    """
+    rows = index.query(
+        "SELECT DISTINCT r.filename FROM recordings r"
+        " JOIN (SELECT recording_id FROM blocks ORDER BY id DESC LIMIT ?) b"
+        " ON r.id = b.recording_id WHERE r.stoptime IS NOT NULL AND r.id <= ?",
+        *(NEWEST_ROWS, upto),
+    )
+    return [name for (name,) in rows if is_recording_id(name)]
 
 
 def hour_folders(premises: Premises, since: str = "") -> Iterator[Path]:

@@ -7,7 +7,8 @@ In this order, one block, one recording or a slice of a folder in a step:
 2. In the folder of each recording that an earlier run left open, blocks that the index does not
    know are adopted; then the recording is closed.
 3. In the folders of the hours since the newest rows, recordings that the index does not know are
-   adopted, or removed if nothing was ever written to them (`axis_nvr.storage.repair.strays`).
+   adopted, or removed if nothing was ever written to them (`axis_nvr.storage.repair.strays`); in
+   those that ended last, blocks that it does not know.
 4. From then on it is looked now and then whether a disk that failed has left blocks unfinished in
    the middle of this run.
 
@@ -42,6 +43,7 @@ from axis_nvr.storage.repair.strays import (
     hour_to_begin_from,
     is_stray,
     recording_folders,
+    recordings_written_last,
 )
 from axis_nvr.storage.repair.survey import Unclear
 
@@ -191,6 +193,18 @@ class Repair:
                     if recording_state(self._premises.index, folder.name) is False:
                         self._end_recording(folder.name)
             yield 0.0
+        for recording_id in recordings_written_last(self._premises.index, self._newest):
+            if recording_id not in self._premises.running():
+                yield from self._tidy(recording_id)
+
+    def _tidy(self, recording_id: str) -> Iterator[float]:
+        """Take in, or remove, what a failing disk left in a recording that was ended in order."""
+        folder = recording_folder(self._premises.folder, recording_id)
+        adoption = Adoption(self._premises, folder, since=self._since)
+        yield from self._adopt(adoption)
+        if adoption.adopted.blocks:
+            self._end_recording(recording_id)
+        yield 0.0
 
     def _adopt(self, adoption: Adoption) -> Iterator[float]:
         for _ in adoption.steps():

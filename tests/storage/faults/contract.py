@@ -16,11 +16,24 @@ from axis_nvr.storage.checking.findings import Finding, FindingKind
 from axis_nvr.storage.chore_thread import ChoreMaker
 from axis_nvr.storage.index import BlockRow, Index
 from axis_nvr.storage.layout import INDEX_NAME, block_file, recording_folder
+from axis_nvr.storage.locks import find_locks
+from axis_nvr.storage.locks_xml import Lock
 from axis_nvr.storage.xml import BlockStatus, parse_block
 from axis_nvr.wire.matroska_elements import Id
 from tests.storage.faults.fault_files import FaultFiles
 from tests.storage.faults.medium import Cut, Do, Medium, Write, Zeros
-from tests.storage.faults.story import FOLDER, Closed, Stored, Story
+from tests.storage.faults.story import (
+    FOLDER,
+    Closed,
+    Damaged,
+    Expendable,
+    Locked,
+    Removed,
+    Stored,
+    Story,
+    Unlocked,
+    Unlocking,
+)
 
 #: Half a millisecond: what times lose in a block.
 ROUNDING_US = 500
@@ -57,18 +70,22 @@ def look_after(
     :returns: the disk, still mounted; `FaultFiles.log` has what recovery did.
     :raises BrokenPromiseError: something is not as it must be.
     """
+    promised = list(promised)
     intact = intact_blocks(medium)
     files = FaultFiles(medium)
     try:
-        check_index_is_behind(files)
+        check_index_is_behind(files, {p.block_id for p in promised if isinstance(p, Damaged)})
         story = Story(files, chores, digits=0xB000)
         story.start()
         story.do_chores()
-        check_untouched(files, intact)
+        expendable = {p.recording_id for p in promised if isinstance(p, Expendable)}
+        check_untouched(files, intact, expendable)
         if "repair" not in story.chore_names:
             tolerated = UNREPAIRED
         check_disk_is_sound(files, story.disk.place.index, tolerated)
         check_promises(files, story.disk.place.index, promised)
+        check_removed(files, story.disk.place.index, promised)
+        check_locks(story.disk.place.index, promised)
         story.stop()
     except BaseException:
         files.unmount()
@@ -76,14 +93,19 @@ def look_after(
     return files
 
 
-def check_index_is_behind(files: FaultFiles) -> None:
-    """The index points at no bytes that are not there, before anybody repairs anything."""
+def check_index_is_behind(files: FaultFiles, spoilt: Container[str] = ()) -> None:
+    """The index points at no bytes that are not there, before anybody repairs anything.
+
+    :param spoilt: blocks of which that is known.
+    """
     try:
         index = Index.open_read_only(files, Path(FOLDER) / INDEX_NAME)
     except NvrError:  # the power went before it was made
         return
     try:
         for row in index.blocks():
+            if row.block_id in spoilt:
+                continue
             try:
                 good_bytes = _good_bytes(files, row)
             except NvrError as error:
@@ -137,14 +159,24 @@ def intact_blocks(medium: Medium) -> dict[Path, tuple[int, bytes]]:
     return intact
 
 
-def check_untouched(files: FaultFiles, intact: dict[Path, tuple[int, bytes]]) -> None:
-    """Blocks that were whole were not written to, and are what they were."""
+def check_untouched(
+    files: FaultFiles,
+    intact: dict[Path, tuple[int, bytes]],
+    expendable: Container[str | None] = (),
+) -> None:
+    """Blocks that were whole were not written to, and are what they were.
+
+    :param expendable: recordings of which they may be gone; with None, any.
+    """
     changed = {
         operation.inode
         for operation in files.log
         if isinstance(operation, Do) and isinstance(operation.change, Write | Zeros | Cut)
     }
     for path, (inode, data) in intact.items():
+        may_go = path.parent.parent.name in expendable or None in expendable
+        if may_go and not files.exists(path):
+            continue
         if inode in changed or files._find(path) != inode or bytes(files._data[inode]) != data:
             raise BrokenPromiseError(f"{path.name} was whole, and was written to")
 
@@ -163,7 +195,7 @@ def check_disk_is_sound(
         raise BrokenPromiseError("; ".join(findings))
 
 
-def check_promises(files: FaultFiles, index: Index, promised: Iterable[object]) -> None:
+def check_promises(files: FaultFiles, index: Index, promised: Sequence[object]) -> None:
     """What was promised is there, byte for byte, at its time, once."""
     frames: dict[tuple[str, bytes], Frame] = {}
     for frame in read_frames(files, index):
@@ -172,8 +204,10 @@ def check_promises(files: FaultFiles, index: Index, promised: Iterable[object]) 
     stopped = {row.recording_id for row in index.recordings() if row.stop_us is not None}
     for promise in promised:
         if isinstance(promise, Closed) and promise.recording_id not in stopped:
-            raise BrokenPromiseError(f"{promise.recording_id} was closed, and is open or gone")
-        if not isinstance(promise, Stored):
+            is_there = next(index.recordings(promise.recording_id), None) is not None
+            if is_there or not _all_may_go(promise.recording_id, promised):
+                raise BrokenPromiseError(f"{promise.recording_id} was closed, and is open or gone")
+        if not isinstance(promise, Stored) or _may_go(promise, promised):
             continue
         for unit in promise.gop.units:
             found = frames.get((promise.recording_id, bytes(unit.data)))
@@ -181,6 +215,54 @@ def check_promises(files: FaultFiles, index: Index, promised: Iterable[object]) 
                 raise BrokenPromiseError(f"acknowledged and lost: {bytes(unit.data[:30])!r}")
             if abs(found.utc_us - unit.utc_us) > ROUNDING_US:
                 raise BrokenPromiseError(f"{found.utc_us - unit.utc_us} us off in time")
+
+
+def _all_may_go(recording_id: str, promised: Sequence[object]) -> bool:
+    stored = (p for p in promised if isinstance(p, Stored) and p.recording_id == recording_id)
+    return all(_may_go(promise, promised) for promise in stored)
+
+
+def _may_go(promise: Stored, promised: Sequence[object]) -> bool:
+    """Tell whether something may remove a group: it was given up, and nobody holds it."""
+    if not any(isinstance(p, Expendable) and p.covers(promise) for p in promised):
+        return False
+    gop = promise.gop
+    return not any(
+        lock.recording_id == promise.recording_id and lock.holds(gop.start_us, gop.end_us)
+        for lock in _locks_in_force(promised).values()
+    )
+
+
+def _locks_in_force(promised: Sequence[object]) -> dict[str, Lock]:
+    locks = {p.lock.token: p.lock for p in promised if isinstance(p, Locked)}
+    for promise in promised:
+        if isinstance(promise, Unlocking):
+            locks.pop(promise.token, None)
+    return locks
+
+
+def check_locks(index: Index, promised: Sequence[object]) -> None:
+    """What was locked still is, and what was unlocked is not."""
+    found = {lock.token: lock for lock in find_locks(index)}
+    for token, lock in _locks_in_force(promised).items():
+        if found.get(token) != lock:
+            raise BrokenPromiseError(f"{lock} was acknowledged, and is {found.get(token)}")
+    for promise in promised:
+        if isinstance(promise, Unlocked) and promise.token in found:
+            raise BrokenPromiseError(f"{found[promise.token]} was taken away")
+
+
+def check_removed(files: FaultFiles, index: Index, promised: Sequence[object]) -> None:
+    """What was removed is gone, and nothing waits to be."""
+    for table in ("remove_blocks", "remove_recordings"):
+        if index.first(f"SELECT COUNT(*) FROM {table}")[0]:  # noqa: S608
+            raise BrokenPromiseError(f"{table} is not empty")
+    for promise in promised:
+        if isinstance(promise, Removed) and (
+            index.name_taken(promise.recording_id)
+            or files.exists(recording_folder(Path(FOLDER), promise.recording_id))
+        ):
+            raise BrokenPromiseError(f"{promise.recording_id} was removed, and is there")
 
 
 def read_frames(files: FaultFiles, index: Index) -> Iterable[Frame]:

@@ -25,11 +25,13 @@ class WatchedConnection(sqlite3.Connection):
     """A connection whose every statement is a call that can fail.
 
     :ivar called: told of each call before it is made, ``execute`` or ``commit``; may raise.
-    :ivar committed: told of the database's bytes after a COMMIT, or before one that fails.
+    :ivar committed: told of the database's bytes after a COMMIT, and whether it is durable; or
+        before one that fails, with None.
     """
 
     called: Callable[[str], None]
-    committed: Callable[[bytes, bool], None]
+    committed: Callable[[bytes, bool | None], None]
+    _is_synced = True
 
     def execute(self, text: str, values: Any = (), /) -> sqlite3.Cursor:
         """See `sqlite3.Connection`."""
@@ -40,13 +42,15 @@ class WatchedConnection(sqlite3.Connection):
                 self.called("commit" if is_commit else "execute")
         except sqlite3.Error as error:
             if is_commit and self.in_transaction:  # nobody knows whether it is done
-                self.committed(self.serialize(), False)
+                self.committed(self.serialize(), None)
             if self.in_transaction and error.sqlite_errorname in ROLLS_BACK:
                 super().execute("ROLLBACK")
             raise
         cursor = super().execute(text, values)
-        if not self.in_transaction and word not in ("SELECT", "PRAGMA", "ROLLBACK"):
-            self.committed(self.serialize(), True)
+        if text.startswith("PRAGMA synchronous="):
+            self._is_synced = text.endswith("FULL")
+        elif not self.in_transaction and word not in ("SELECT", "PRAGMA", "ROLLBACK"):
+            self.committed(self.serialize(), self._is_synced)
         return cursor
 
     def executemany(self, text: str, rows: Iterable[Any], /) -> sqlite3.Cursor:
@@ -54,7 +58,7 @@ class WatchedConnection(sqlite3.Connection):
         self.called("execute")
         cursor = super().executemany(text, rows)
         if not self.in_transaction:
-            self.committed(self.serialize(), True)
+            self.committed(self.serialize(), self._is_synced)
         return cursor
 
     def executescript(self, text: str, /) -> sqlite3.Cursor:
@@ -62,7 +66,7 @@ class WatchedConnection(sqlite3.Connection):
         self.called("execute")
         cursor = super().executescript(text)
         if not self.in_transaction:
-            self.committed(self.serialize(), True)
+            self.committed(self.serialize(), self._is_synced)
         return cursor
 
 
@@ -71,7 +75,7 @@ def connect(
     *,
     read_only: bool,
     called: Callable[[str], None],
-    committed: Callable[[bytes, bool], None],
+    committed: Callable[[bytes, bool | None], None],
 ) -> WatchedConnection:
     """Open a database as the real disk does, and watch it."""
     connection = sqlite3.connect(

@@ -88,7 +88,7 @@ class FaultFiles:
         self._kinds = {number: inode.kind for number, inode in medium.inodes.items()}
         self._data = {n: bytearray(i.data) for n, i in medium.inodes.items()}
         self._names = {n: dict(i.names) for n, i in medium.inodes.items()}
-        self._numbers = count(max(medium.inodes) + 1)
+        self._numbers = count(medium.next_number)
         self._handles: dict[int, _Handle] = {}
         self._fds = count(1000)
         self._connections: list[sqlite3.Connection] = []
@@ -256,7 +256,10 @@ class FaultFiles:
     def open_write(self, path: Path) -> int:
         """See `IFiles`."""
         self._call("open_write", path)
-        return self._open(self._find(path), path)
+        inode = self._find(path)
+        if self._kinds[inode] is Kind.FOLDER:
+            raise OSError(errno.EISDIR, "Is a directory", str(path))
+        return self._open(inode, path)
 
     def close(self, fd: int) -> None:
         """See `IFiles`. It is closed also if that fails."""
@@ -337,9 +340,10 @@ class FaultFiles:
             self._make(path, Kind.DATABASE)
         inode = self._find(path)
 
-        def committed(state: bytes, works: bool) -> None:
+        def committed(state: bytes, is_durable: bool | None) -> None:
             self._do(inode, CommitState(state))
-            self.log.append(Sync(inode, works=works))
+            if is_durable is not False:
+                self.log.append(Sync(inode, works=is_durable is not None))
 
         connection = connect(
             self._real_file(inode),

@@ -18,7 +18,11 @@ and a file's name with its first fdatasync. What holds here holds there.
 
 SQLite's own atomicity is trusted: in WAL mode with ``synchronous=FULL`` the state of the last
 COMMIT that succeeded is what is found, if the folder was synced since the database file came into
-being. A COMMIT that failed may be found done as well, until another succeeds.
+being. A COMMIT that failed may be found done as well, until another succeeds. With
+``synchronous=NORMAL`` a COMMIT is found or not, and none without those before it.
+
+When only the process is killed, all that was done goes on being seen, and goes on being open: the
+next run works on the `current` state of a `Medium`, which takes its operations behind the others.
 """
 
 from collections.abc import Callable, Iterator
@@ -193,27 +197,39 @@ def _apply(change: Change, data: bytearray, names: dict[str, int]) -> None:
 
 
 class Open(NamedTuple):
-    """A change whose fate is open: of which inode, at which place among its changes."""
+    """A change whose fate is open: of which inode, at which place among its changes.
+
+    :ivar is_doomed: a sync that was to keep it failed.
+    """
 
     inode: int
     at: int
     change: Change
+    is_doomed: bool = False
+
+
+def _seen(item: Open) -> Fate:
+    """Tell what of a change is seen by who reads; of a COMMIT that failed, nothing."""
+    return () if isinstance(item.change, Commit) and item.is_doomed else (item.change,)
 
 
 class Medium:
     """A disk; a new one has an empty root folder.
 
     :ivar inodes: by number.
+    :ivar next_number: of the next inode; none ever had it.
     """
 
     def __init__(self) -> None:
         self.inodes = {ROOT: Inode(Kind.FOLDER)}
+        self.next_number = ROOT + 1
 
     def apply(self, operation: Operation) -> None:
         """Do an operation."""
         match operation:
             case Make(number, kind):
                 self.inodes[number] = Inode(kind)
+                self.next_number = max(self.next_number, number + 1)
             case Do(number, change):
                 self.inodes[number].changes.append(_Entry(change))
             case Sync(number, works):
@@ -222,7 +238,7 @@ class Medium:
     def open_changes(self) -> list[Open]:
         """Give what may be lost, or kept, as far as a name may lead there."""
         return [
-            Open(number, at, entry.change)
+            Open(number, at, entry.change, entry.is_doomed)
             for number in sorted(self._within_reach())
             for at, entry in enumerate(self.inodes[number].changes)
             if not entry.is_durable
@@ -244,10 +260,11 @@ class Medium:
         for number, inode in self.inodes.items():
 
             def decide(at: int, change: Change, number: int = number) -> Fate:
-                return fate(Open(number, at, change))
+                return fate(Open(number, at, change, self.inodes[number].changes[at].is_doomed))
 
             data, names = inode.kept(decide)
             medium.inodes[number] = Inode(inode.kind, data, names)
+        medium.next_number = self.next_number
         medium._forget_unnamed()
         return medium
 
@@ -257,7 +274,7 @@ class Medium:
 
     def current(self) -> "Medium":
         """Give the disk as it is while the power stays, such as after the process was killed."""
-        return self.survivor(lambda item: () if isinstance(item.change, Commit) else (item.change,))
+        return self.survivor(_seen)
 
     def walk(self) -> Iterator[tuple[Path, Inode]]:
         """Give what is durable, by path, the folders themselves included."""

@@ -9,7 +9,7 @@ from axis_nvr.storage.chore_thread import ChoreMaker
 from tests.storage.faults.medium import ROOT, Do, Kind, Make, Medium, Operation, Put, Sync
 from tests.storage.faults.story import FOLDER
 
-#: The chores of a disk; `tests.storage.faults.story` leaves some out.
+#: The chores of a disk from which nothing is removed by itself.
 CHORES: Sequence[ChoreMaker] = chores_for(
     DiskConfig("HDD_DISK", Path(FOLDER), cleanup="none", scrub_days=0)
 )

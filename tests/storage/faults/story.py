@@ -12,7 +12,9 @@ from axis_nvr.errors import NvrError
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import Gap
 from axis_nvr.storage.chore_thread import ChoreMaker
+from axis_nvr.storage.housekeeping import Chore, Premises
 from axis_nvr.storage.jobs import CloseRecording, NoteGap, OpenRecording, WriteGop
+from axis_nvr.storage.locks_xml import Lock
 from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
 from tests.storage.faults.fault_files import FaultFiles
 from tests.storage.faults.medium import Mark, Operation
@@ -21,8 +23,8 @@ from tests.storage.making import DETAILS, START_US, Bench, Digits, gop_of, unit
 SECOND = 1_000_000
 #: Where the disk's folder is on the disk of memory.
 FOLDER = "/media/HDD_DISK"
-#: Chores that have no part in recovery, and write much.
-LEFT_OUT = ("retention", "scrub")
+#: A chore that wants to go on within so many seconds has something to do.
+SOON_SECONDS = 1.0
 #: More steps than any chore has to do on so small a disk.
 MAX_STEPS = 1000
 
@@ -38,6 +40,56 @@ class Closed(NamedTuple):
     """A promise: this recording has ended and is whole."""
 
     recording_id: str
+
+
+class Expendable(NamedTuple):
+    """From here on this span of a recording may go.
+
+    :ivar recording_id: None: of any.
+    :ivar start_us: None: from its beginning; `end_us`: None: to its end.
+    """
+
+    recording_id: str | None = None
+    start_us: int | None = None
+    end_us: int | None = None
+
+    def covers(self, promise: Stored) -> bool:
+        """Tell whether a group is within."""
+        return (
+            self.recording_id in (None, promise.recording_id)
+            and (self.start_us is None or self.start_us <= promise.gop.start_us)
+            and (self.end_us is None or promise.gop.end_us <= self.end_us)
+        )
+
+
+class Removed(NamedTuple):
+    """A promise: nobody finds this recording any more."""
+
+    recording_id: str
+
+
+class Locked(NamedTuple):
+    """A promise: this is held until it is unlocked."""
+
+    lock: Lock
+
+
+class Unlocking(NamedTuple):
+    """From here on this lock may be gone."""
+
+    token: str
+
+
+class Unlocked(NamedTuple):
+    """A promise: this lock holds nothing any more."""
+
+    token: str
+
+
+class Damaged(NamedTuple):
+    """Somebody has spoilt this block."""
+
+    block_id: str
 
 
 class Story:
@@ -58,11 +110,20 @@ class Story:
         self.outcomes: list[object] = []
         self._makers = chores
         self._cameras: dict[str, RecordingWriter] = {}
-        self._chores: list[Any] | None = None
+        self._premises: Premises | None = None
+        self._chores: dict[str, Chore] = {}
 
     def start(self) -> None:
         """Open the disk."""
         self.disk.start()
+        self._premises, self._chores = None, {}
+
+    @property
+    def premises(self) -> Premises:
+        """What chores work with."""
+        if self._premises is None:
+            self._premises = self.disk.premises()
+        return self._premises
 
     def open(self, camera: str = "front", start_us: int = START_US) -> None:
         """Begin a recording of a camera.
@@ -109,21 +170,26 @@ class Story:
 
     def do_chores(self) -> None:
         """Do all chores until none has anything to do at once."""
-        if self._chores is None:
-            premises = self.disk.premises()
-            made = [make(premises) for make in self._makers]
-            self._chores = [chore for chore in made if chore.name not in LEFT_OUT]
-        for chore in self._chores:
+        for name in self.chore_names:
             for _ in range(MAX_STEPS):
-                if chore.step() != 0:
+                if not self.step(name):
                     break
             else:
-                raise AssertionError(f"{chore.name} does not end")
+                raise AssertionError(f"{name} does not end")
+
+    def step(self, name: str) -> bool:
+        """Do a step of a chore; tell whether it has more to do."""
+        assert name in self.chore_names
+        delay = self._chores[name].step()
+        return delay is not None and delay < SOON_SECONDS
 
     @property
-    def chore_names(self) -> set[str]:
-        """The names of the chores that were done."""
-        return {chore.name for chore in self._chores or ()}
+    def chore_names(self) -> list[str]:
+        """The names of the chores, in their order."""
+        if not self._chores:
+            made = [make(self.premises) for make in self._makers]
+            self._chores = {chore.name: chore for chore in made}
+        return list(self._chores)
 
     def stop(self) -> None:
         """Close what is open."""

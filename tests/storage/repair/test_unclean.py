@@ -8,7 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import StorageError
 from axis_nvr.media.units import GapReason
-from axis_nvr.storage.layout import RECORDING_XML
+from axis_nvr.storage.layout import RECORDING_XML, utc_text
+from axis_nvr.storage.repair import strays
 from axis_nvr.storage.repair.unclean import LOOK_SECONDS, Repair
 from axis_nvr.storage.xml import BlockStatus, parse_block, parse_recording
 from tests.durability import proves
@@ -316,3 +317,58 @@ class StrayTests(UncleanCase):
         self.repair()
         for path in (self.recording / "notes.txt", self.block.parent / "holiday.mkv", far, large):
             self.assertTrue(path.exists(), path)
+
+
+class StoppedInOrderTests(UncleanCase):
+    """What a failing disk left of groups it refused, in recordings that were ended all the same."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.repair()
+
+    @proves(
+        2,
+        fault="an error, and the disk refuses to remove the files of the refused group too",
+        moment="while recording, before an orderly stop",
+        outcome="the next start removes what holds nothing; nothing else is touched",
+    )
+    def test_leftovers(self) -> None:
+        """An empty block, and files that were to take another's place, go."""
+        before = tree(self.folder)
+        self.block.with_name("20240506_070900_FFFF.mkv").write_bytes(b"")
+        self.block.with_name(f".{self.block.stem}.xml.tmp").write_bytes(b"<Bl")
+        (self.recording / ".locks.xml.tmp").write_bytes(b"")
+        self.repair()
+        self.assertEqual(tree(self.folder), before)
+        self.assertEqual(findings(self.folder), [])
+
+    def test_a_block_with_pictures(self) -> None:
+        """It is taken in, however the recording's XML and row leave it out."""
+        path = self.recording / RECORDING_XML
+        late = parse_recording(path.read_bytes()).start_us + GROUP_US
+        path.write_bytes(path.read_bytes().replace(_text(START_US), _text(late)))
+        other = self.block.with_name("20240506_070809_FFFF.mkv")
+        other.write_bytes(self.block.read_bytes())
+        bench = self.restart()
+        bench.disk.place.index.execute(
+            "UPDATE blocks SET starttime = ?, stoptime = ? WHERE filename = ?",
+            *(utc_text(END_US), utc_text(END_US + GROUP_US), self.block.stem),
+        )
+        self.assertEqual(do_chores(bench).report.adopted, 1)
+        (row,) = bench.disk.place.index.recordings()
+        bench.disk.stop()
+        self.assertEqual(row.start_us, START_US)
+        self.assertEqual(parse_recording(path.read_bytes()).start_us, START_US)
+        self.assertEqual(content(other), self.frames)
+
+    def test_only_where_was_written_last(self) -> None:
+        """A start looks at a few recordings, however many there are."""
+        self.patch(strays, "NEWEST_ROWS", 0)
+        left = self.block.with_name("20240506_070900_FFFF.mkv")
+        left.write_bytes(b"")
+        self.repair()
+        self.assertTrue(left.exists())
+
+
+def _text(utc_us: int) -> bytes:
+    return utc_text(utc_us).encode()
