@@ -7,6 +7,7 @@ read.
 
 from collections import Counter
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.python.failure import Failure
@@ -53,9 +54,13 @@ class BoundedRequest(Request):
             super().handleContentChunk(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """Go on with a request that is whole."""
+        """Go on with a request that is whole, and whose path and host are text."""
         self._forget_deadline()
-        super().requestReceived(command, path, version)
+        hosts = self.requestHeaders.getRawHeaders(b"host", [])
+        if all(map(_is_text, (unquote_to_bytes(path.partition(b"?")[0]), *hosts))):
+            super().requestReceived(command, path, version)
+        else:
+            self._refuse(b"400 Bad Request")
 
     def connectionLost(self, reason: Failure) -> None:
         """Forget a request that did not come to its end."""
@@ -123,6 +128,14 @@ class BoundedSite(Site):
 
     def log(self, request: Request) -> None:  # type: ignore[override]
         """Say nothing."""
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _host_of(address: object) -> str:

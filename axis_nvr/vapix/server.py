@@ -4,7 +4,7 @@ A body that comes in pieces is asked for as fast as the client takes it, and giv
 client leaves.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Any
 
 from klein import Klein
@@ -36,6 +36,9 @@ HEADERS = (
 )
 
 
+_log = Logger()
+
+
 class HttpServer:
     """Serves endpoints behind a door."""
 
@@ -63,6 +66,8 @@ class HttpServer:
         """Answer a request; Klein writes what this returns and finishes it."""
         try:
             headers, reply = await self._answer(request, endpoint)
+        except CancelledError:  # the client has gone
+            raise
         except Exception:  # the outermost frame of a request
             self.log.failure("while {path} was answered", path=_text(request.path))
             headers, reply = (), html_reply("<p>500 Internal Server Error</p>", 500)
@@ -91,7 +96,7 @@ class HttpServer:
         except WireError as error:
             return (), html_reply(f"<p>400 Bad Request: {error}</p>", 400)
         try:
-            return admitted.headers, await endpoint.answer(call)
+            return admitted.headers, await _to_the_end(endpoint.answer(call))
         except NeedsRole as need:
             refused = self._door.admit(knock, need.role, before_setup=False)
             assert isinstance(refused, Reply), "the endpoint knew the role"
@@ -121,6 +126,29 @@ class HttpServer:
     def site(self) -> BoundedSite:
         """Return the server's factory; for TCP or TLS."""
         return BoundedSite(self._app.resource())
+
+
+def _to_the_end(answer: Awaitable[Reply]) -> "Deferred[Reply]":
+    """Have an answer worked out even if the client leaves: half a change must not be left.
+
+    :returns: the answer; cancelling it only stops the waiting.
+    """
+
+    async def work() -> None:
+        try:
+            reply = await answer
+        except Exception as error:
+            if waiting.called and not isinstance(error, NeedsRole):
+                _log.failure("while a request was answered whose client has gone")
+            waiting.errback(error)
+        else:
+            if waiting.called and not isinstance(reply.body, bytes):
+                await _close(reply.body)
+            waiting.callback(reply)
+
+    waiting: Deferred[Reply] = Deferred()
+    Deferred.fromCoroutine(work())
+    return waiting
 
 
 async def _not_found(call: Call) -> Reply:

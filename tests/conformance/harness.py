@@ -26,17 +26,18 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.conformance.client import Account, Answer, Client
-from tests.conformance.processes import CameraProgram, RecorderProgram
+from tests.conformance.processes import CameraProgram, Program, RecorderProgram
 
 #: What each variable is called begins with this.
 PREFIX = "AXIS_NVR_CONFORMANCE_"
@@ -51,6 +52,7 @@ GROUPS = {"admin": "admin:operator:viewer:ptz", "operator": "operator:viewer", "
 ROLES = (*ACCOUNTS, "")
 XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 
+AnyProgram = TypeVar("AnyProgram", bound=Program)
 _numbers = itertools.count(1)
 
 
@@ -87,8 +89,7 @@ def device() -> Device:
         accounts = {role: _account(named.get(role.upper(), "")) for role in ACCOUNTS}
         address, disk = named["ADDRESS"].rstrip("/"), named.get("DISK", "HDD_DISK")
         return Device(address, named.get("HTTPS", "").rstrip("/"), accounts, disk)
-    program = RecorderProgram(_folder() / "recorder")
-    atexit.register(program.end)
+    program = started(RecorderProgram, "recorder")
     set_up(program.http)
     return Device(program.http, program.https, ACCOUNTS, "HDD_DISK", program)
 
@@ -101,9 +102,18 @@ def camera() -> Camera:
         account, _, place = named.rpartition("@")
         host, _, port = place.rpartition(":")
         return Camera(host or port, int(port) if host else 0, _account(account))
-    program = CameraProgram(_folder() / "camera")
-    atexit.register(program.end)
+    program = started(CameraProgram, "camera")
     return Camera("127.0.0.1", program.port, program.account)
+
+
+def started(kind: Callable[[Path], AnyProgram], name: str) -> AnyProgram:
+    """Start a program that ends with this process.
+
+    :param name: of its folder.
+    """
+    program = kind(_folder() / name)
+    atexit.register(program.end)
+    return program
 
 
 @cache

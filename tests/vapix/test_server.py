@@ -226,6 +226,46 @@ class ConnectionTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         channel.connectionLost(LOST)
 
+    def test_a_client_that_leaves_before_the_answer(self) -> None:
+        """What was begun is brought to its end, and pieces that nobody gets are given up."""
+        wait, pieces, done = Deferred[None](), Pieces(3), []
+
+        async def change(call: Call) -> Reply:
+            await wait
+            done.append("kept")
+            return await pieces(call)
+
+        channel, _ = self.connect(Endpoint("/e", change, None))
+        self.get(channel)
+        channel.connectionLost(LOST)
+        self.assertEqual(done, [])
+        wait.callback(None)
+        self.assertEqual((done, pieces.given), (["kept"], 0))
+
+    def test_an_error_after_the_client_has_left(self) -> None:
+        """It is in the log, as nobody else hears of it."""
+        wait = Deferred[None]()
+
+        async def breaks(call: Call) -> Reply:
+            await wait
+            raise RuntimeError("after all")
+
+        channel, _ = self.connect(Endpoint("/e", breaks, None))
+        self.get(channel)
+        channel.connectionLost(LOST)
+        wait.callback(None)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_what_is_no_text(self) -> None:
+        """A path or a host that is no UTF-8 is refused before anybody sees it."""
+        for head in (b"GET /e\xff HTTP/1.1\r\nHost: x", b"GET /%ff HTTP/1.1\r\nHost: x"):
+            channel, transport = self.connect(Endpoint("/e", Pieces(1), None))
+            channel.dataReceived(head + b"\r\n\r\n")
+            self.assertTrue(transport.value().startswith(b"HTTP/1.1 400 "), head)
+        channel, transport = self.connect(Endpoint("/e", Pieces(1), None))
+        channel.dataReceived(b"GET /e HTTP/1.1\r\nHost: \xff\r\n\r\n")
+        self.assertTrue(transport.value().startswith(b"HTTP/1.1 400 "))
+
     def test_head(self) -> None:
         """HEAD gets the head of the answer and makes no pieces."""
         pieces = Pieces(5)
