@@ -7,7 +7,7 @@ cannot even be closed: it goes on by itself, or a person must see to it.
 
 A disk may be held: a person has unmounted or locked it, or it is being worked on. It is then closed
 like at the end, nothing is written to it or removed from it, and its recordings wait until the last
-hold is released.
+hold is released. One that is only locked can be read meanwhile.
 """
 
 from collections.abc import Callable, Sequence
@@ -57,10 +57,13 @@ class IDiskUser(Protocol):
     def disk_opened(self, disk_id: str, folder: Path) -> None:
         """The disk is in use."""
 
+    def disk_locked(self, disk_id: str, folder: Path) -> None:
+        """The disk is not in use, and may be read all the same, until it is opened or closing."""
+
     def disk_closing(self, disk_id: str, *, comes_back: bool) -> "Deferred[None]":
         """The disk is being let go of; fires when nothing of it is open any more.
 
-        :param comes_back: it broke, and is opened again as soon as it can be.
+        :param comes_back: it broke or is locked, and is opened again as soon as it can be.
         """
 
 
@@ -97,6 +100,7 @@ class DiskKeeper:
         self._is_known = False
         self._is_ready = False
         self._is_running = False
+        self._is_shown = False
         self._is_wanted = False
         self._attempt = 0
         self._error = ""
@@ -110,12 +114,13 @@ class DiskKeeper:
         """Start the disk, now or as soon as it can be."""
         self._is_running = True
         self._begin()
+        self._show()
 
     def stop(self) -> "Deferred[None]":
         """End all recordings, then let go of the disk; fires when that is done."""
         self._is_running = False
         self._refuse_waiting("the recorder stops")
-        return self._let_go()
+        return self._hide(self._let_go(), comes_back=False)
 
     def hold(self, why: Hold) -> "Deferred[None]":
         """Let go of the disk, and leave it alone until `release`.
@@ -124,9 +129,12 @@ class DiskKeeper:
             is let go of all the same.
         """
         self.holds.add(why)
-        gone = self._let_go()
+        is_lock = self.holds == {Hold.LOCKED}
+        gone = self._let_go(comes_back=is_lock)
+        if self._gone is not None:
+            self._gone.wait().addCallback(lambda _: self._show())
         self._tell_hold()
-        return gone
+        return gone if is_lock else self._hide(gone, comes_back=False)
 
     def release(self, why: Hold) -> "Deferred[None]":
         """Use the disk again, unless it is held for another reason.
@@ -136,6 +144,7 @@ class DiskKeeper:
         """
         self.holds.discard(why)
         self._tell_hold()
+        self._show()
         if not self._is_running or self.holds or self._is_ready:
             return succeed(None)
         tried: Deferred[None] = Deferred(self._trying.remove)
@@ -175,6 +184,7 @@ class DiskKeeper:
         if self._is_wanted or not self._is_running or self.holds:
             return
         self._is_wanted = True
+        self._hide(succeed(None), comes_back=True)
         self._wait_seconds = FIRST_WAIT_SECONDS
         if self.disruption is not None:  # it is held no more, and not in use yet
             self._disrupt(DiskState.STOPPED, "the disk is being opened")
@@ -184,7 +194,23 @@ class DiskKeeper:
         attempt = self._attempt
         self._gone.wait().addCallback(lambda _: self._again() if attempt == self._attempt else None)
 
-    def _let_go(self) -> "Deferred[None]":
+    def _show(self) -> None:
+        """Let others read a disk that is locked, and closed by now."""
+        is_closed = self._gone is None or self._gone.has_happened
+        if self.holds == {Hold.LOCKED} and self._is_running and is_closed and not self._is_shown:
+            self._is_shown = True
+            for user in self.users:
+                user.disk_locked(self._disk.disk_id, self._disk.folder)
+
+    def _hide(self, gone: "Deferred[None]", *, comes_back: bool) -> "Deferred[None]":
+        """Have nobody read a disk that was locked; fires when that is so and the disk is gone."""
+        if not self._is_shown:
+            return gone
+        self._is_shown = False
+        closing = DeferredList([gone, *self._tell_users(comes_back=comes_back)], consumeErrors=True)
+        return closing.addCallback(lambda _: None)
+
+    def _let_go(self, *, comes_back: bool = False) -> "Deferred[None]":
         """Close the disk, whatever it is at; fires when it is closed."""
         if self._is_wanted:
             self._is_wanted = self._is_ready = False
@@ -195,7 +221,7 @@ class DiskKeeper:
             self._tell_tried(StorageErrorKind.CLOSED, "it was let go of")
             if self._gone is None or self._gone.has_happened:
                 self._gone = gone = Once()
-                closing = [self._disk.stop(), *self._tell_users(comes_back=False)]
+                closing = [self._disk.stop(), *self._tell_users(comes_back=comes_back)]
                 DeferredList(closing, consumeErrors=True).addBoth(lambda _: gone.fire(None))
         elif self._gone is None:  # it was never started
             return succeed(None)

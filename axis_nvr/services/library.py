@@ -1,8 +1,8 @@
 """What is on the disks, for whoever reads: one reader for each disk that is in use.
 
 The library follows the disks: with each that is opened a reader comes, and goes before the disk is
-let go of. Beside the reader each disk has a way to its housekeeping thread (`Errands`), by which
-something is changed on it.
+let go of; one that is locked is read too. Beside the reader each disk has a way to its housekeeping
+thread (`Errands`), by which something is changed on it.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from axis_nvr.errors import NvrError, StorageError
 from axis_nvr.storage.errands import Errands
 from axis_nvr.storage.files import IFiles
-from axis_nvr.storage.layout import is_recording_id
+from axis_nvr.storage.layout import INDEX_NAME, is_recording_id
 from axis_nvr.storage.reading.catalogue import count_recordings
 from axis_nvr.storage.reading.reader import InThread, Reader
 from axis_nvr.storage.reading.search import Found, Search, find
@@ -60,6 +60,7 @@ class Library:
         self._files = files
         self._errands = errands
         self._in_thread = in_thread
+        self._locked: set[str] = set()
         self._opened: list[Callable[[Shelf], None]] = []
         self._gone: list[Callable[[str], None]] = []
 
@@ -80,15 +81,34 @@ class Library:
 
     def disk_opened(self, disk_id: str, folder: Path) -> None:
         """Have a reader for it."""
-        shelf = Shelf(disk_id, Reader(self._files, folder, self._in_thread), self._errands[disk_id])
+        self._locked.discard(disk_id)
+        shelf = self._put(disk_id, folder)
         shelf.errands.open()
-        shelves = {**self.shelves, disk_id: shelf}
-        self.shelves = {name: shelves[name] for name in self._errands if name in shelves}
         for told in self._opened:
             told(shelf)
 
+    def disk_locked(self, disk_id: str, folder: Path) -> None:
+        """Have a reader for it, if it is there; its errands are refused."""
+        self._locked.add(disk_id)
+
+        def found(is_there: bool) -> None:
+            if is_there and disk_id in self._locked:
+                self._put(disk_id, folder)
+
+        looking = self._in_thread(lambda: self._files.exists(folder / INDEX_NAME))
+        looking.addCallback(found).addErrback(
+            lambda failure: self.log.failure("while {disk} was looked for", failure, disk=disk_id)
+        )
+
+    def _put(self, disk_id: str, folder: Path) -> Shelf:
+        shelf = Shelf(disk_id, Reader(self._files, folder, self._in_thread), self._errands[disk_id])
+        shelves = {**self.shelves, disk_id: shelf}
+        self.shelves = {name: shelves[name] for name in self._errands if name in shelves}
+        return shelf
+
     def disk_closing(self, disk_id: str, *, comes_back: bool) -> "Deferred[None]":
         """Let go of it."""
+        self._locked.discard(disk_id)
         if not comes_back:
             for told in self._gone:
                 told(disk_id)

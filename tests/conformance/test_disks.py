@@ -5,6 +5,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from tests.conformance.harness import XSI, ConformanceTestCase
+from tests.conformance.test_recording_list import ArchiveTestCase
 
 DISKS = "/axis-cgi/disks/"
 PROPERTIES = f"{DISKS}properties/"
@@ -104,7 +105,7 @@ class DiskManagementTests(ConformanceTestCase):
         self.assertEqual(self.listed(self.device.disk)[0].get("status"), "OK")
 
     def test_lock(self) -> None:
-        """A locked disk cannot be formatted, nor recorded to."""
+        """A locked disk says so, and cannot be formatted."""
         self.ours()
         lock, disk = {"diskid": self.device.disk}, self.device.disk
         self.addCleanup(self.child, "lock", "lock1", action="unlock", **lock)
@@ -149,6 +150,31 @@ class DiskManagementTests(ConformanceTestCase):
         for path in (f"{DISKS}networkshare/list.cgi", "/axis-cgi/param.cgi"):
             self.assertEqual(self.ask(path, "admin").status, 404)
             self.assertEqual(self.ask(path, "").status, 401)
+
+
+class LockedDiskTests(ArchiveTestCase):
+    def lock(self, action: str) -> None:
+        """Lock the disk, or unlock it."""
+        given = {"action": action, "diskid": self.device.disk}
+        root = self.ask_xml(f"{DISKS}lock.cgi", "admin", **given)
+        self.assertEqual((root[0].tag, root[0].get("result")), (action, "OK"))
+
+    def test_recordings_of_a_locked_disk(self) -> None:
+        """Locking ends what runs; it is found, and cannot be removed before it is unlocked."""
+        self.ours()
+        recording_id = self.begin()
+        self.addCleanup(self.lock, "unlock")
+        self.lock("lock")
+        until = time.monotonic() + JOB_SECONDS
+        while not self.ids(recordingid=recording_id):
+            self.assertLess(time.monotonic(), until, "it is not found")
+            time.sleep(0.05)
+        (found,) = self.listed(recordingid=recording_id)
+        self.assertTrue(found.get("stoptime"), found.attrib)
+        (removed,) = self.removed(recordingid=recording_id)
+        self.assertEqual(removed["result"], "ERROR")
+        self.lock("unlock")
+        self.assertEqual(self.ids(recordingid=recording_id), [recording_id])
 
 
 class DiskPropertyTests(ConformanceTestCase):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -35,6 +35,24 @@ class SlowFakeDisk(fakes.FakeDisk):
 
     def wake_chore(self, name: str) -> None:
         self.woken.append(name)
+
+
+class User:
+    """Uses disks, and remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.closing: Deferred[None] = succeed(None)
+
+    def disk_opened(self, disk_id: str, folder: Path) -> None:
+        self.heard.append("opened")
+
+    def disk_locked(self, disk_id: str, folder: Path) -> None:
+        self.heard.append("locked")
+
+    def disk_closing(self, disk_id: str, *, comes_back: bool) -> Deferred[None]:
+        self.heard.append("closing for now" if comes_back else "closing")
+        return self.closing
 
 
 class HoldTests(SynchronousTestCase):
@@ -212,6 +230,45 @@ class HoldTests(SynchronousTestCase):
         self.successResultOf(stopped)
         self.successResultOf(self.keeper.release(Hold.WORK))
         self.assertEqual((len(self.disks), self.clock.getDelayedCalls()), (1, []))
+
+    def test_read_while_it_is_locked(self) -> None:
+        """Who reads hears when the disk is closed for writing, and when it is closed for all."""
+        user = User()
+        self.keeper.users.append(user)
+        self.keeper.start()
+        self.start()
+        self.keeper.hold(Hold.LOCKED)
+        self.assertEqual(user.heard, ["opened", "closing for now"])
+        self.close()
+        self.assertEqual(user.heard[2:], ["locked"])
+        user.closing = Deferred()
+        gone = self.keeper.hold(Hold.UNMOUNTED)
+        self.assertEqual(user.heard[3:], ["closing"])
+        self.assertNoResult(gone)
+        user.closing.callback(None)
+        self.successResultOf(gone)
+        user.closing = succeed(None)
+        self.keeper.release(Hold.UNMOUNTED)
+        self.assertEqual(user.heard[4:], ["locked"])
+        self.keeper.release(Hold.LOCKED)
+        self.assertEqual(user.heard[5:], ["closing for now"])
+        self.start()
+        self.assertEqual(user.heard[6:], ["opened"])
+        self.keeper.hold(Hold.UNMOUNTED)
+        self.close()
+        self.keeper.hold(Hold.LOCKED)
+        self.assertEqual(user.heard[7:], ["closing"])
+
+    def test_read_while_it_was_locked_before(self) -> None:
+        """A disk that is locked when the recorder starts is read, and let go of at the end."""
+        user = User()
+        self.keeper.users.append(user)
+        self.keeper.hold(Hold.LOCKED)
+        self.assertEqual(user.heard, [])
+        self.keeper.start()
+        self.assertEqual(user.heard, ["locked"])
+        self.successResultOf(self.keeper.stop())
+        self.assertEqual(user.heard, ["locked", "closing"])
 
     def test_formatted(self) -> None:
         """A disk that was formatted may be empty when it is mounted again."""

@@ -45,6 +45,23 @@ class LibraryTests(SynchronousTestCase):
         self.successResultOf(self.shelves.take("HDD_DISK", comes_back=True))
         self.assertEqual(self.told, ["SD_DISK came", "HDD_DISK came", "SD_DISK went"])
 
+    def test_a_locked_disk(self) -> None:
+        """It can be read, nothing can be changed on it, and it goes when it is unmounted."""
+        disk = self.shelves.disks["HDD_DISK"]
+        self.shelves.put("HDD_DISK")
+        name = disk.record(START_US)
+        self.successResultOf(self.shelves.take("HDD_DISK", comes_back=True))
+        self.assertEqual(self.count(), 0)
+        self.library.disk_locked("HDD_DISK", disk.bench.folder)
+        self.assertEqual((self.count(), self.successResultOf(self.locate(name))), (1, "HDD_DISK"))
+        shelf = self.library.shelves["HDD_DISK"]
+        self.failureResultOf(shelf.errands.run(lambda premises: 1), StorageError)
+        self.successResultOf(self.library.disk_closing("HDD_DISK", comes_back=False))
+        self.assertEqual(self.count(), 0)
+        self.library.disk_locked("SD_DISK", disk.bench.folder / "absent")
+        self.assertEqual(self.library.chosen(), [])
+        self.assertEqual(self.told, ["HDD_DISK came", "HDD_DISK went"])
+
     def test_who_still_holds_a_shelf(self) -> None:
         """Is refused at once, reading and changing alike, and never left waiting."""
         self.shelves.put("HDD_DISK")
