@@ -231,7 +231,9 @@ class Outflow:
             await gone
         finally:
             await _close(self._pieces)
-        if not self._is_gone:
+        if self._is_gone:
+            await gone  # the connection tells its producer first, and then the request
+        else:
             request.unregisterProducer()
 
     def pauseProducing(self) -> None:

@@ -115,10 +115,17 @@ def _part(index: Index, maps: MapCache, stretch: Stretch, before: Stretch | None
         date_us=date_us,
         groups=found.groups,
         times=times,
-        end_us=max(times[-1], stretch.stop_us or 0),
+        end_us=_end(times, stretch),
         gaps=tuple(notes.gaps),
         damaged=tuple(notes.damaged),
     )
+
+
+def _end(times: Sequence[int], stretch: Stretch) -> int:
+    """Tell when a block ends; the last group of an open one lasts as long as the one before it."""
+    if stretch.stop_us is not None or len(times) < 2:
+        return max(times[-1], stretch.stop_us or 0)
+    return 2 * times[-1] - times[-2]
 
 
 def lost_block(stretch: Stretch, error: NvrError) -> Gap:

@@ -112,6 +112,7 @@ class MatroskaFileTests(SynchronousTestCase):
         name = self.store.record(make_stream([Drawn(5)] * 3), closed=False)
         frames = self.frames(self.export(name))
         self.assertEqual(len(frames), 15)
+        self.assertLess(abs(self.store.content(name).duration_us - 600_000), 1000)
 
     def test_other_parameter_sets(self) -> None:
         """Pictures of one codec are one track; key frames carry their sets if these change."""
