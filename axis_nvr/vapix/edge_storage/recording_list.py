@@ -12,6 +12,7 @@ device of a recording, is an addition.
 import re
 from collections.abc import AsyncIterator
 from datetime import tzinfo
+from functools import lru_cache
 from xml.etree import ElementTree as ET
 
 from twisted.logger import Logger
@@ -22,12 +23,11 @@ from axis_nvr.services.library import Library
 from axis_nvr.services.recordings import Recordings
 from axis_nvr.services.search import PAGE, Hit, Results
 from axis_nvr.storage.index import MediaRow
-from axis_nvr.storage.layout import utc_text
 from axis_nvr.storage.reading.catalogue import events, sources
 from axis_nvr.storage.reading.search import Search
 from axis_nvr.vapix.arguments import Arguments
 from axis_nvr.vapix.call import Call, Endpoint, Reply, html_reply
-from axis_nvr.vapix.edge_storage.times import local_text, parse_time
+from axis_nvr.vapix.edge_storage.times import parse_time, time_texts
 from axis_nvr.vapix.xml_cgi import element, old_style
 from axis_nvr.vapix.xml_stream import streamed
 
@@ -149,10 +149,12 @@ class RecordingList:
         )
 
     def _times(self, utc_us: int | None) -> tuple[str, str]:
-        return ("", "") if utc_us is None else (utc_text(utc_us), local_text(utc_us, self._zone))
+        return ("", "") if utc_us is None else time_texts(utc_us, self._zone)
 
 
+@lru_cache(256)
 def _track(name: str, row: MediaRow, wanted: tuple[str, ...]) -> ET.Element:
+    """Describe a track; many recordings share one."""
     properties = dict(_PROPERTY.findall(row.properties))
     told = {key: properties[key] for key in wanted if key in properties}
     return element(name, mimetype=row.mime_type, **told)

@@ -40,9 +40,11 @@ def parse_time(text: str) -> int:
     return microseconds + int((fraction or "0")[:6].ljust(6, "0"))
 
 
-def local_text(utc_us: int, zone: tzinfo | None = None) -> str:
-    """Give a time in local time, with its offset from UTC.
+def time_texts(utc_us: int, zone: tzinfo | None = None) -> tuple[str, str]:
+    """Give a time in UTC, and in local time with its offset.
 
     :param zone: None is the zone of this machine.
     """
-    return utc_datetime(utc_us).astimezone(zone).isoformat(timespec="microseconds")
+    time = utc_datetime(utc_us)
+    utc = time.isoformat(timespec="microseconds")
+    return f"{utc[:26]}Z", time.astimezone(zone).isoformat(timespec="microseconds")
