@@ -69,6 +69,15 @@ class OfflineTests(DiskOfOneBlock):
         self.mend()
         self.assertEqual(str(self.look()), "all well")
 
+    def test_given_up_while_the_index_is_made(self) -> None:
+        """A mending that is given up early is taken up by the next one."""
+        (self.folder / "index.db").unlink()
+        mending = mend_unused(FILES, self.folder, lambda: START_US / 1e6)
+        self.assertEqual([next(mending), next(mending)], [0.0, 0.0])
+        mending.close()
+        self.assertEqual(str(self.mend()), "all well")
+        self.assertEqual(str(self.look()), "all well")
+
     def test_what_is_in_use_or_absent(self) -> None:
         """A recorder that uses it, and a folder that is none, are told apart; nothing is made."""
         self.bench.disk.start()

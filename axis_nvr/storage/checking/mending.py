@@ -7,7 +7,7 @@ damaged stay as they are: which parts is noted in the index, and readers pass ov
 Nobody else may write to the disk meanwhile: whoever makes the mender has locked it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -64,9 +64,18 @@ def finish_open(premises: Premises) -> None:
 
     :raises StorageError: the disk does not let us.
     """
+    for _ in finishing_open(premises):
+        pass
+
+
+def finishing_open(premises: Premises) -> Iterator[None]:
+    """Do the same, a step at a time.
+
+    :raises StorageError: the disk does not let us.
+    """
     for chore in (Rebuild(premises), Repair(premises)):
         while chore.step() == 0.0:  # as often as there are open blocks, recordings and hours
-            pass
+            yield
 
 
 class DiskMender:

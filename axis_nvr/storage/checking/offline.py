@@ -12,7 +12,7 @@ from pathlib import Path
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.storage.checking.disk import DiskCheck, Totals
 from axis_nvr.storage.checking.findings import Finding
-from axis_nvr.storage.checking.mending import DiskMender, finish_open
+from axis_nvr.storage.checking.mending import DiskMender, finishing_open
 from axis_nvr.storage.files import IFiles
 from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import Index
@@ -81,7 +81,8 @@ def mend_unused(files: IFiles, folder: Path, now: Callable[[], float] = time.tim
         index = Index.open(files, folder / INDEX_NAME, int(now() * 1e6))
         try:
             premises = Premises(files, folder, index, now, lambda: ())
-            finish_open(premises)
+            for _ in finishing_open(premises):
+                yield 0.0
             mender = DiskMender(premises)
             return (yield from _run(DiskCheck(files, folder, index, mender=mender)))
         finally:
