@@ -128,7 +128,7 @@ class Client:
                 host, parts.port, timeout=PATIENCE_SECONDS, source_address=origin
             )
         )
-        self._account = account
+        self.account = account
         self._challenges: dict[str, dict[str, str]] = {}
 
     def ask(
@@ -143,7 +143,7 @@ class Client:
         :param uri: sent as it is.
         """
         answer = self.send(uri, method, body, {**self._proof(method, uri), **(headers or {})})
-        if answer.status == 401 and self._account and answer.challenges:
+        if answer.status == 401 and self.account and answer.challenges:
             self._challenges = answer.challenges
             answer = self.send(uri, method, body, {**self._proof(method, uri), **(headers or {})})
         return answer
@@ -180,11 +180,11 @@ class Client:
         return Answer(response.status, fields, whole)
 
     def _proof(self, method: str, uri: str) -> dict[str, str]:
-        if self._account is None or not self._challenges:
+        if self.account is None or not self._challenges:
             return {}
         if "basic" in self._challenges:
-            return {"Authorization": basic(self._account)}
-        return {"Authorization": digest(self._challenges["digest"], self._account, method, uri)}
+            return {"Authorization": basic(self.account)}
+        return {"Authorization": digest(self._challenges["digest"], self.account, method, uri)}
 
     def close(self) -> None:
         """Close the connection; the next request opens another one."""
