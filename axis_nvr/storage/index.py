@@ -3,7 +3,8 @@
 The index follows the files: a row is written after the bytes it names are durable, and all of it
 can be made again from the files. It is in WAL mode with ``synchronous=FULL``: readers never wait
 for the writer, and what is committed survives a power cut. FULL costs one ``fdatasync`` for each
-block opened or closed, since nothing is written here per GOP.
+transaction; nothing is written here per GOP, and blocks that end and begin share one
+(`axis_nvr.storage.index_news`).
 """
 
 from collections.abc import Iterable, Iterator

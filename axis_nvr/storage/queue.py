@@ -90,15 +90,16 @@ class WriteQueue(Generic[T]):
             self._condition.notify()
         return True
 
-    def take(self, *, wait: bool = True) -> list[T] | None:
+    def take(self, *, wait: bool = True, timeout: float | None = None) -> list[T] | None:
         """Take everything that waits.
 
         :param wait: for something to come.
+        :param timeout: no longer than so many seconds; None: however long it takes.
         :returns: None once the queue is closed and empty.
         """
         with self._condition:
-            while wait and not self._jobs and not self._is_closed:
-                self._condition.wait()
+            if wait:
+                self._condition.wait_for(lambda: self._jobs or self._is_closed, timeout)
             if not self._jobs and self._is_closed:
                 return None
             self._taken, self._jobs = self._jobs, []

@@ -21,7 +21,7 @@ that is gone is made again; a block whose name is gone is lost with its row, and
 Metadata units are left out: no place for them in the layout is known.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +36,7 @@ from axis_nvr.storage.cutting import BlockState, cut_reason, formats_of, stop_of
 from axis_nvr.storage.files import storage_errors
 from axis_nvr.storage.gap_notes import GapNotes
 from axis_nvr.storage.index import Index
+from axis_nvr.storage.index_news import IndexNews, IndexWrite
 from axis_nvr.storage.layout import RECORDING_XML, block_file
 from axis_nvr.storage.papers import Papers, RecordingDetails
 from axis_nvr.storage.place import Place
@@ -44,10 +45,7 @@ from axis_nvr.storage.sync_threads import Submit
 from axis_nvr.storage.vanished import drop_vanished, end_recording, ensure_recording, is_gone
 from axis_nvr.storage.xml import BlockStatus, BlockXml
 
-__all__ = ["IndexWrite", "RecordingDetails", "RecordingWriter", "gap_reason"]
-
-#: A change of the index that waits for its transaction.
-IndexWrite = Callable[[Index], None]
+__all__ = ["RecordingDetails", "RecordingWriter", "gap_reason"]
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -95,7 +93,7 @@ class RecordingWriter:
     def __init__(self, place: Place, recording_id: str, details: RecordingDetails) -> None:
         self.recording_id = recording_id
         self.details = details
-        self.index_writes: list[IndexWrite] = []
+        self.index_writes = IndexNews()
         self.gaps = GapNotes()
         self._place = place
         self._papers = Papers(place, recording_id, details)
@@ -233,21 +231,19 @@ class RecordingWriter:
             return
         good_bytes, stop_us = block.writer.good_bytes, block.good_stop_us
         self._progress.stop_us = max(self._progress.stop_us, stop_us)
-        self.index_writes += [
-            partial(
-                Index.close_block, block_id=block.block_id, stop_us=stop_us, size_bytes=good_bytes
-            ),
-            partial(
-                Index.mark_unfinished, block_id=block.block_id, good_bytes=good_bytes, reason=why
-            ),
-        ]
+        block_id = block.block_id
+        self.index_writes.add(
+            self._now,
+            partial(Index.close_block, block_id=block_id, stop_us=stop_us, size_bytes=good_bytes),
+            partial(Index.mark_unfinished, block_id=block_id, good_bytes=good_bytes, reason=why),
+        )
 
     def _forget_vanished(self) -> None:
         """Have the index forget blocks whose files somebody removed, unless the disk is gone."""
         with suppress(StorageError):
             self._place.check_present()
             drop = partial(drop_vanished, files=self._place.files, folder=self._papers.folder)
-            self.index_writes.append(partial(drop, recording_id=self.recording_id))
+            self.index_writes.add(self._now, partial(drop, recording_id=self.recording_id))
 
     def _remove(self, path: Path) -> None:
         with suppress(OSError):
@@ -293,7 +289,8 @@ class RecordingWriter:
                 self._conclude_recording()
             except StorageError as error:
                 failure = failure or error
-        self._tell_gaps(now)
+        if self._is_closing or self.gaps.is_due(now):
+            self.lay_out_gaps()
         if failure is not None:
             raise failure
 
@@ -311,7 +308,8 @@ class RecordingWriter:
         streams = block.streams if before is None else before.joined(block.streams)
         if before is None:
             self._progress.start_us = block.start_us
-        if before != streams or not self._papers.has_recording_xml():
+        is_known = before is not None and self._papers.has_recording_xml()
+        if before != streams or not is_known:
             self._papers.write_recording(streams, self._progress.start_us, None)
         if not block.is_finished:
             self._write_block_xml(block, BlockStatus.RECORDING)
@@ -319,24 +317,14 @@ class RecordingWriter:
             with storage_errors(block.writer.path.parent, "sync a folder"):
                 self._place.files.sync_folder(block.writer.path.parent)
         row = self._papers.row(streams, self._progress.start_us)
-        self.index_writes.append(partial(ensure_recording, row=row))
+        recording_id, block_id, start_us = self.recording_id, block.block_id, block.start_us
+        writes: list[IndexWrite] = [partial(ensure_recording, row=row)]
         if before not in (None, streams):
-            self.index_writes.append(
-                partial(
-                    Index.set_media,
-                    recording_id=self.recording_id,
-                    video=row.video,
-                    audio=row.audio,
-                )
-            )
-        self.index_writes.append(
-            partial(
-                Index.add_block,
-                recording_id=self.recording_id,
-                block_id=block.block_id,
-                start_us=block.start_us,
-            )
-        )
+            media = partial(Index.set_media, video=row.video, audio=row.audio)
+            writes.append(partial(media, recording_id=recording_id))
+        add = partial(Index.add_block, recording_id=recording_id, block_id=block_id)
+        writes.append(partial(add, start_us=start_us))
+        self.index_writes.add(self._now, *writes, can_wait=is_known and before == streams)
         self._progress.streams = streams
         block.is_announced = True
 
@@ -346,14 +334,13 @@ class RecordingWriter:
         block.writer.close()
         self._write_block_xml(block, BlockStatus.COMPLETE)
         self._progress.stop_us = max(self._progress.stop_us, block.stop_us)
-        self.index_writes.append(
-            partial(
-                Index.close_block,
-                block_id=block.block_id,
-                stop_us=block.stop_us,
-                size_bytes=block.writer.good_bytes,
-            )
+        close = partial(
+            Index.close_block,
+            block_id=block.block_id,
+            stop_us=block.stop_us,
+            size_bytes=block.writer.good_bytes,
         )
+        self.index_writes.add(self._now, close, can_wait=True)
 
     def _conclude_recording(self) -> None:
         """Tell that the recording has ended; one that never began leaves nothing."""
@@ -362,9 +349,8 @@ class RecordingWriter:
             self._remove(self._papers.folder / RECORDING_XML)
             self._place.forget_folder(self._papers.folder)
             return
-        self.index_writes.append(
-            partial(end_recording, recording_id=self.recording_id, stop_us=stop_us)
-        )
+        end = partial(end_recording, recording_id=self.recording_id, stop_us=stop_us)
+        self.index_writes.add(self._now, end)
         if self._papers.has_recording_xml():
             self._papers.write_recording(streams, self._progress.start_us, stop_us)
 
@@ -374,16 +360,12 @@ class RecordingWriter:
         xml = BlockXml(block.block_id, self.recording_id, block.start_us, stop_us, status)
         self._papers.write_block(xml, block.writer.path)
 
-    def _tell_gaps(self, now: float) -> None:
-        """Lay out gaps for the index, with a transaction that happens anyway or when it is time."""
-        if self._progress.streams is None:
-            return
-        if self.index_writes or self._is_closing or self.gaps.is_due(now):
-            gaps = self.gaps.take_waiting()
-            if gaps:
-                self.index_writes.append(
-                    partial(Index.add_gaps, recording_id=self.recording_id, gaps=gaps)
-                )
+    def lay_out_gaps(self) -> None:
+        """Add what is missing to what the index is told."""
+        gaps = [] if self._progress.streams is None else self.gaps.take_waiting()
+        if gaps:
+            add = partial(Index.add_gaps, recording_id=self.recording_id, gaps=gaps)
+            self.index_writes.add(self._now, add)
 
 
 def _stored(units: Iterable[AccessUnit]) -> Sequence[AccessUnit]:

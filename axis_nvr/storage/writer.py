@@ -2,7 +2,8 @@
 
 One batch is everything that was queued. Each group of it is one gathered write; each file is synced
 once, however many of its groups are in the batch; the index is written once, if there is anything
-to tell it. So a disk that falls behind does larger batches and fewer syncs.
+to tell it that cannot wait (`axis_nvr.storage.index_news`). So a disk that falls behind does larger
+batches and fewer syncs. A batch may be empty, when it is time to tell the index.
 """
 
 import sqlite3
@@ -16,6 +17,7 @@ from axis_nvr.storage.disk_lock import DiskLock
 from axis_nvr.storage.files import IFiles, Space, storage_errors
 from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import Index
+from axis_nvr.storage.index_news import GATHER_FREE_BYTES
 from axis_nvr.storage.jobs import CloseRecording, Job
 from axis_nvr.storage.layout import INDEX_NAME, LOCK_NAME
 from axis_nvr.storage.place import Place
@@ -30,6 +32,9 @@ LOOK_SECONDS = 5.0
 #: Changes of the index that may wait for it, of all recordings: an index that takes none for so
 #: long is broken. The blocks themselves tell what is in them.
 MAX_WAITING_INDEX_WRITES = 20_000
+#: While nothing else is to be written, an index that took no change is tried again after so long,
+#: in seconds.
+INDEX_RETRY_SECONDS = 1.0
 #: An index that fails so often in a row, with errors that do not pass by themselves, is lost.
 MAX_INDEX_FAILURES = 5
 
@@ -194,8 +199,9 @@ class DiskWriter:
                 outcomes.append(job.perform(self))
             except NvrError as error:
                 outcomes.append(error)
-        failures = self._sync(dict.fromkeys(job.recording for job in jobs))
-        if failures or any(isinstance(outcome, NvrError) for outcome in outcomes):
+        has_failed = any(isinstance(outcome, NvrError) for outcome in outcomes)
+        failures = self._sync(dict.fromkeys(job.recording for job in jobs), has_failed=has_failed)
+        if failures or has_failed:
             self._distrust()
         for at, job in enumerate(jobs):
             if job.recording in failures and not isinstance(outcomes[at], NvrError):
@@ -210,12 +216,14 @@ class DiskWriter:
         if recording.index_writes:
             self._untold.append(recording)
 
-    def _sync(self, recordings: Iterable[RecordingWriter | None]) -> Failures:
+    def _sync(self, recordings: Iterable[RecordingWriter | None], *, has_failed: bool) -> Failures:
         """Make a batch durable and tell the index; what failed, by recording.
 
         All files are on their way before the first is waited for, synced side by side where there
         are threads for it: so the disk has them together, and those that wait share a commit of the
         file system's journal.
+
+        :param has_failed: something of the batch could not even be written.
         """
         failures: Failures = {}
         now = self.monotonic()
@@ -228,8 +236,9 @@ class DiskWriter:
                 recording.sync(now)
             except StorageError as error:
                 failures[recording] = error
-        waiting = [r for r in (*self._untold, *self.recordings.values()) if r.index_writes]
-        if not waiting:
+        waiting = self._waiting()
+        is_well = not (has_failed or failures) and self.space.free_bytes >= GATHER_FREE_BYTES
+        if not waiting or (is_well and all(it.index_writes.due > now for it in waiting)):
             return failures
         try:
             self._tell_index(waiting)
@@ -243,6 +252,20 @@ class DiskWriter:
             self.place.reserved = set(self.recordings)
         self._untold = [recording for recording in self._untold if recording.index_writes]
         return failures
+
+    def _waiting(self) -> list[RecordingWriter]:
+        """Give the recordings of which the index does not know all yet."""
+        return [it for it in (*self._untold, *self.recordings.values()) if it.index_writes]
+
+    def index_delay(self) -> float | None:
+        """Tell in how many seconds the index is to be told what it does not know.
+
+        :returns: None if it knows everything. An index that has just refused is not asked at once.
+        """
+        due = min((it.index_writes.due for it in self._waiting()), default=None)
+        if due is None:
+            return None
+        return max(due - self.monotonic(), INDEX_RETRY_SECONDS if self._index_failures else 0.0)
 
     def _doubt_index(self, error: StorageError) -> None:
         """Tell whether the index is lost: it is opened again then, or made anew from the files."""
@@ -261,6 +284,8 @@ class DiskWriter:
     def _tell_index(self, recordings: Sequence[RecordingWriter]) -> None:
         """Write to the index what it does not know yet, in one transaction."""
         index = self.place.index
+        for recording in recordings:
+            recording.lay_out_gaps()
         try:
             with index.transaction():
                 for recording in recordings:

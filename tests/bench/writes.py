@@ -1,10 +1,11 @@
 """How often the storage writes, as strace counts it.
 
 The budget: one write for each GOP, plus one for each block and minute. A cut costs four writes to
-media and XML (Cues, the front of the block that ends, its XML, the XML of the one that begins) and
-one transaction of the index: four pages, each of which SQLite writes in two calls. Run it with::
+media and XML (Cues, the front of the block that ends, its XML, the XML of the one that begins). The
+index takes a transaction for all the cuts of some seconds: five pages for one of them, ten for
+sixteen, each of which SQLite writes in two calls; twenty where a recording begins. Run it with::
 
-    python -m tests.bench.writes [--cameras 16] [--minutes 15]
+    python -m tests.bench.writes [--cameras 16] [--minutes 60] [--spread]
 
 A child process records under strace, each group acknowledged before the next of its camera is
 given, as live cameras do. Writes are told apart by the file they go to.
@@ -26,6 +27,7 @@ from axis_nvr.storage.writer import DiskWriter
 from tests.storage.making import DETAILS, SERIAL, START_US, Digits, unit
 
 GOP_SECONDS = 2
+BLOCK_SECONDS = 300
 FRAMES = 60
 FRAME_BYTES = 2000
 CALLS = ("write", "writev", "pwrite64", "pwritev", "pwritev2")
@@ -43,8 +45,11 @@ def make_gop(start_us: int) -> Gop:
     return Gop(units, start_us, start_us + GOP_SECONDS * 1_000_000, size)
 
 
-def record(folder: Path, cameras: int, minutes: int) -> None:
-    """Record as many cameras for as long, in media time; this is what strace looks at."""
+def record(folder: Path, cameras: int, minutes: int, *, is_spread: bool) -> None:
+    """Record as many cameras for as long, in media time; this is what strace looks at.
+
+    :param is_spread: they begin one after another, so that no two blocks end at the same time.
+    """
     clock = [0.0]
     disk = DiskWriter(
         Files(),
@@ -61,6 +66,8 @@ def record(folder: Path, cameras: int, minutes: int) -> None:
     for at in range(minutes * 60 // GOP_SECONDS):
         for number, recording in enumerate(recordings):
             clock[0] += GOP_SECONDS / cameras
+            if is_spread and at * GOP_SECONDS < number * BLOCK_SECONDS / cameras:
+                continue
             start_us = START_US + at * GOP_SECONDS * 1_000_000 + number * 100_000
             (outcome,) = disk.process([WriteGop(recording, make_gop(start_us))])
             assert outcome is None, outcome
@@ -77,7 +84,9 @@ def count(trace: Path) -> tuple[Counter[str], Counter[str]]:
             continue
         name = Path(match[2]).name
         kind = (
-            "media"
+            "clusters"
+            if name.endswith(".mkv") and int(match[3]) >= FRAMES * FRAME_BYTES
+            else "media"
             if name.endswith(".mkv")
             else "xml"
             if ".xml" in name
@@ -96,12 +105,13 @@ def main() -> None:
     """Run the child under strace and tell what it did."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--cameras", type=int, default=16)
-    parser.add_argument("--minutes", type=int, default=15)
+    parser.add_argument("--minutes", type=int, default=60)
+    parser.add_argument("--spread", action="store_true")
     parser.add_argument("--child", type=Path)
     arguments = parser.parse_args()
     cameras, minutes = arguments.cameras, arguments.minutes
     if arguments.child:
-        record(arguments.child, cameras, minutes)
+        record(arguments.child, cameras, minutes, is_spread=arguments.spread)
         return
     if shutil.which("strace") is None:
         sys.exit("strace is not installed")
@@ -110,12 +120,14 @@ def main() -> None:
         calls = ",".join((*CALLS, *SYNCS))
         tracer = ("strace", "-f", "-y", "-e", f"trace={calls}", "-o", str(trace))
         child = (sys.executable, "-m", "tests.bench.writes", "--child", str(disk))
-        amount = ("--cameras", str(cameras), "--minutes", str(minutes))
+        amount = ["--cameras", str(cameras), "--minutes", str(minutes)]
+        amount += ["--spread"] if arguments.spread else []
         subprocess.run([*tracer, *child, *amount], check=True)
         writes, syncs = count(trace)
         blocks = len(list(disk.rglob("*.mkv")))
-    gops = cameras * minutes * 60 // GOP_SECONDS
+    gops = writes["clusters"]
     print(f"{cameras} cameras, {minutes} minutes: {gops} GOPs, {blocks} blocks")
+    writes["media"] += gops
     for kind in ("media", "xml", "index"):
         print(f"  {kind:6} {writes[kind]:7} writes {syncs[kind]:7} syncs")
     print(f"  folders {'':13} {syncs['folders']:7} syncs")

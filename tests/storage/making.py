@@ -8,6 +8,7 @@ from typing import Any
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import AccessUnit, AudioFormat, Codec, Format, Gap, VideoFormat
 from axis_nvr.storage.files import Files
+from axis_nvr.storage.index_news import GATHER_SECONDS
 from axis_nvr.storage.jobs import CloseRecording, OpenRecording, WriteGop
 from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
 from axis_nvr.storage.writer import DiskWriter
@@ -200,6 +201,11 @@ class Bench:
     def close(self, recording: RecordingWriter) -> object:
         """End a recording."""
         return self.disk.process([CloseRecording(recording)])[0]
+
+    def tell_index(self) -> None:
+        """Let so much time go by that the index is told all."""
+        self.monotonic_seconds += GATHER_SECONDS
+        assert self.disk.process([]) == []
 
     def blocks(self) -> list[Path]:
         """The Matroska files on the disk, by name."""

@@ -48,6 +48,7 @@ class LocksCase(SynchronousTestCase):
                 for second in range(0, 120, 2)
             ]
             self.bench.write(self.recording, *gops)
+        self.bench.tell_index()
         self.files = FailingFiles()
         self.folder = self.bench.folder
         self.index = Index.join(self.files, self.folder / INDEX_NAME)

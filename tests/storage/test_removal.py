@@ -136,7 +136,7 @@ class BlockTests(RemovalCase):
         recording.finish()
         recording.sync(0.0)  # its block is closed, and nobody has told the index of the recording
         with self.disk.index.transaction():
-            recording.index_writes[0](self.disk.index)
+            next(iter(recording.index_writes))(self.disk.index)
         recording.index_writes.clear()
         self.assertEqual(self.note(*self.disk.blocks()).blocks, 1)
         self.assertEqual(self.pending(), [1, 0])

@@ -36,6 +36,7 @@ class ScrubTests(SynchronousTestCase):
             for part in range(2):
                 start_us = START_US + at * 60 * SECOND + part * 2 * SECOND
                 self.bench.write(recording, video_gop(start_us))
+        self.bench.tell_index()
         *self.blocks, self.open_block = self.bench.blocks()
         self.now = 1e9
         self.is_busy = False

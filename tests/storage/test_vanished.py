@@ -120,5 +120,6 @@ class VanishedTests(SynchronousTestCase):
             index.drop_block(block.block_id)
             index.drop_recording(self.recording.recording_id)
         self.write(400)
+        self.bench.tell_index()
         (row,), (block,) = self.rows()
         self.assertEqual(block.recording_id, row.recording_id)

@@ -100,6 +100,7 @@ class SmallDisk:
         (outcome,) = self.bench.write(recording, video_gop(at_us, frames=frames))
         if outcome is not None:
             raise AssertionError(outcome)
+        self.bench.tell_index()
 
     def record(self, blocks: int, group: str = "", at_us: int = START_US) -> str:
         """Make a recording of so many blocks that has ended; give its id."""
