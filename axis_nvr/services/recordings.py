@@ -4,7 +4,7 @@ A run is what somebody ordered; on the disk it is usually one recording, and ano
 time that the disk failed. Whoever names any of them by its id means the run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -59,6 +59,8 @@ class Run:
     """An order that is being carried out.
 
     :ivar name: for log and status.
+    :param make_job: makes what keeps its recording going, not started.
+    :ivar job: the one that does.
     :ivar ids: of its recordings, oldest first.
     :ivar earlier_ids: of the recordings of the run that it took over from.
     """
@@ -67,10 +69,14 @@ class Run:
     name: str
     request: StreamRequest
     lease: StreamLease[CameraStream]
-    job: RecordingJob
+    make_job: Callable[["Run"], RecordingJob]
+    job: RecordingJob = field(init=False)
     ids: list[str] = field(default_factory=list)
     earlier_ids: tuple[str, ...] = ()
     _unnamed: list["Deferred[str]"] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.job = self.make_job(self)
 
     def named(self) -> "Deferred[str]":
         """Give the id of its newest recording, as soon as it has one."""
@@ -150,14 +156,16 @@ class Recordings:
         lease = self.registry.acquire(request)
         name = self._free_name(name or request.camera.id)
 
-        def open_recording() -> "Deferred[RecordingSink]":
-            return disk.open_recording(details).addCallback(run.note)
+        def make_job(run: Run) -> RecordingJob:
+            def open_recording() -> "Deferred[RecordingSink]":
+                return disk.open_recording(details).addCallback(run.note)
 
-        allowance = self._allowances[order.disk]
-        job = RecordingJob(name, lease.stream.buffer, open_recording, self._clock, allowance)
-        run = Run(order, name, request, lease, job)
+            allowance = self._allowances[order.disk]
+            return RecordingJob(name, lease.stream.buffer, open_recording, self._clock, allowance)
+
+        run = Run(order, name, request, lease, make_job)
         self.runs.append(run)
-        job.start()
+        run.job.start()
         return run
 
     async def record(self, order: Order) -> str:
@@ -210,16 +218,19 @@ class Recordings:
         return (run.job.last_end_us or None) if run is not None else None
 
     async def conclude(self, recording_id: str) -> None:
-        """End a recording that runs: what records continuously goes on with another one."""
+        """End a recording that runs: what records continuously goes on with another one.
+
+        The other one is begun before, and begins with the group of pictures that this one ends in.
+        """
         run = self.run_of(recording_id)
         if run is None:
             return
         if run.order.trigger_type != "continuous":
             await self.end(run)
             return
-        await run.job.stop()
-        if run in self.runs:
-            run.job.start()
+        before, run.job = run.job, run.make_job(run)
+        run.job.start()
+        await before.stop()
 
     async def restart(self, run: Run, order: Order) -> Run:
         """Let a run go on by another order, as another recording; it answers to the same ids.

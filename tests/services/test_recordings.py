@@ -8,6 +8,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import ConfigError, StorageError, StorageErrorKind
+from axis_nvr.media.units import AccessUnit
 from axis_nvr.services import recordings as module
 from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.recordings import (
@@ -18,7 +19,7 @@ from axis_nvr.services.recordings import (
     Recordings,
 )
 from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
-from tests.services.test_recorder import FRONT, GATE, FakeDisk, FakeStream
+from tests.services.test_recorder import FRONT, GATE, VIDEO, FakeDisk, FakeStream
 
 
 class SlowDisk(FakeDisk):
@@ -162,3 +163,17 @@ class RecordingsTests(SynchronousTestCase):
         self.assertIsNone(self.recordings.run_of("R1"))
         self.assertIs(self.recordings.run_of("R3"), self.recordings.runs[0])
         self.assertIsNone(self.recordings.written_until("R3"))
+
+    def test_nothing_is_missing_between(self) -> None:
+        """The one that goes on begins with a key frame: of the group that the other ended in."""
+        run = self.recordings.begin(Order("HDD_DISK", "device=front"))
+        buffer = run.lease.stream.buffer
+        for at in range(3):
+            buffer.push(AccessUnit(0, at * 40_000, at * 3600, not at, b"picture", VIDEO))
+        self.successResultOf(Deferred.fromCoroutine(self.recordings.conclude("R1")))
+        buffer.push(AccessUnit(0, 120_000, 10_800, False, b"picture", VIDEO))
+        buffer.push(AccessUnit(0, 2_000_000, 180_000, True, b"picture", VIDEO))
+        (before, after) = (one.gops for one in self.disk.recordings)
+        self.assertEqual([len(gop.units) for gop in before], [3])
+        self.assertEqual([gop.starts_at_sync for gop in after], [True, False])
+        self.assertEqual([len(gop.units) for gop in after], [3, 1])
