@@ -12,6 +12,7 @@ from axis_nvr.storage.files import Files, Space
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.index_news import GATHER_FREE_BYTES, GATHER_SECONDS, IndexNews
 from axis_nvr.storage.recording import RecordingWriter
+from axis_nvr.storage.schema import REBUILD_STATE
 from axis_nvr.storage.writer import INDEX_RETRY_SECONDS
 from tests.durability import proves
 from tests.storage.faults.contract import look_after
@@ -164,8 +165,10 @@ class CrashTests(SynchronousTestCase):
         """The index knows one block of each camera; two more each are found in their folders."""
         cameras = ("front", "yard", "door")
         files = FaultFiles(new_disk())
-        story = Story(files)
+        story = Story(files, CHORES)
         story.start()
+        story.do_chores()  # a new disk is not to be rebuilt any more
+        self.assertIsNone(story.disk.place.index.state(REBUILD_STATE))
         for camera in cameras:
             story.open(camera)
         for at in (0, 400, 3700):  # the last in the folder of another hour
