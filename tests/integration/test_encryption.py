@@ -240,6 +240,39 @@ class EncryptionTests(TestCase):
 
         return self.do(story)
 
+    def test_what_a_client_sets(self) -> Deferred[None]:
+        """A passphrase that was set wins over the file; formatting again gives it another key."""
+
+        async def story() -> None:
+            disk = DiskConfig(
+                "HDD_DISK",
+                self.folder,
+                encryption="luks",
+                device=str(self.device),
+                passphrase_file=str(self.secret_file),
+            )
+            encryption = DiskEncryption(
+                disk,
+                self.run_it,
+                passphrase=b"set by a client",
+                containers=lambda folder: self.mounted,
+                luks=self.luks,
+            )
+            self.assertFalse(await encryption.is_encrypted())
+            await encryption.format(SECRET)
+            self.assertTrue(await encryption.is_encrypted())
+            error = await self.refused(encryption)
+            self.assertIs(error.kind, StorageErrorKind.WRONG_PASSPHRASE)
+            await encryption.format(encryption.passphrase(), again=True)
+            self.assertTrue(await encryption.check_passphrase(b"set by a client"))
+            self.assertFalse(await encryption.check_passphrase(SECRET))
+            self.mounted.add("somewhere")
+            self.assertTrue(encryption.is_open())
+            again = encryption.format(SECRET, again=True)
+            self.assertIs(await self.refusal(again), Refusal.MOUNTED)
+
+        return self.do(story)
+
     def test_wrong_passphrase(self) -> Deferred[Any]:
         """What opens no key is an error of its own."""
 
