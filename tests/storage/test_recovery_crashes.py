@@ -1,5 +1,6 @@
-"""The power goes while a disk is repaired after the power went; and once more."""
+"""The power goes while a disk is repaired after the power went, or after a kill; and once more."""
 
+from collections.abc import Sequence
 from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -9,10 +10,11 @@ from tests.storage.faults.contract import BrokenPromiseError, look_after
 from tests.storage.faults.effort import draw, either
 from tests.storage.faults.fault_files import FaultFiles
 from tests.storage.faults.losses import crashes
-from tests.storage.faults.medium import Medium
-from tests.storage.faults.plots import blocks_are_cut, formats_change, three_cameras
+from tests.storage.faults.medium import Do, Medium, Move, Operation, Put
+from tests.storage.faults.plots import blocks_are_cut, formats_change, one_camera, three_cameras
 from tests.storage.faults.recovery import CHORES, new_disk
-from tests.storage.faults.story import Plot, Story, promises
+from tests.storage.faults.story import SECOND, Plot, Story, group, promises
+from tests.storage.making import START_US
 
 
 class Crashes:
@@ -81,3 +83,80 @@ class RecoveryCrashTests(SynchronousTestCase):
     def test_and_interrupted_again(self) -> None:
         """And so is one during the recovery from that."""
         self.assertGreater(self.crash(three_cameras, 2, either(4, 7)), 20)
+
+
+def life(plot: Plot) -> list[Operation]:
+    """Give all that a recorder does to a new disk."""
+    files = FaultFiles(new_disk())
+    plot(Story(files))
+    files.unmount()
+    return files.log
+
+
+def kills(log: Sequence[Operation], random: Random, count: int) -> list[int]:
+    """Choose moments of a kill: half of them behind a name that was put in or moved."""
+    named = [
+        at
+        for at, operation in enumerate(log, 1)
+        if isinstance(operation, Do) and isinstance(operation.change, Put | Move)
+    ]
+    half = min(len(named), count // 2)
+    return random.sample(named, half) + random.sample(range(len(log)), count - half)
+
+
+def killed(log: Sequence[Operation]) -> Medium:
+    """Give the disk of a recorder that was killed: what was not synced is seen, and still open."""
+    medium = new_disk()
+    for operation in log:
+        medium.apply(operation)
+    return medium
+
+
+def run_again(medium: Medium) -> FaultFiles:
+    """Start a recorder on what a kill left, repair it, record a little and stop."""
+    files = FaultFiles(medium.current())
+    story = Story(files, CHORES, digits=0xC000)
+    story.start()
+    story.open(start_us=START_US + 7200 * SECOND)
+    story.write(group(7200))
+    story.do_chores()
+    story.write(group(7201.5))
+    story.close()
+    story.stop()
+    files.unmount()
+    return files
+
+
+class KilledTests(SynchronousTestCase):
+    @proves(
+        2,
+        fault="kill -9, then a power cut",
+        moment="at any operation, then at any of the next run's, before anything else was synced",
+        outcome="nothing that either run acknowledged is lost",
+    )
+    @proves(
+        3,
+        fault="kill -9, then a power cut",
+        moment="at any operation, then at any of the next run's, before anything else was synced",
+        outcome="the next run puts into the index only what it knows to be durable",
+    )
+    def test_the_power_goes_in_the_next_run(self) -> None:
+        """What a kill left in memory only is not taken for what is on the disk."""
+        seed, random = draw()
+        cases = 0
+        for plot in (one_camera, blocks_are_cut, formats_change):
+            log = life(plot)
+            for until in kills(log, random, either(3, 80)):
+                medium, before = killed(log[:until]), promises(log, until)
+                files = run_again(medium)
+                every = either(18, 2)
+                for at, remains in crashes(medium, files.log, random, samples=2, every=every):
+                    cases += 1
+                    try:
+                        look_after(remains, before + promises(files.log, at), CHORES).unmount()
+                    except Exception as error:
+                        message = (
+                            f"seed {seed}: {plot.__name__} until {until}, then {at}: {error!r}"
+                        )
+                        raise BrokenPromiseError(message) from error
+        self.assertGreater(cases, 15)

@@ -35,6 +35,7 @@ from axis_nvr.storage.repair.glance import glance
 from axis_nvr.storage.repair.papers import (
     complete_block_xml,
     is_of_camera,
+    keep_names,
     read_block_xml,
     read_recording_xml,
     row_of_xml,
@@ -207,6 +208,9 @@ class Adoption:
         if not waiting:
             return
         xml = None if self._is_known else self._recording_xml(*waiting[0])
+        folders = {block_path(block_id) for block_id, _ in waiting}
+        for folder in ("", *folders) if xml is not None else folders:
+            keep_names(self._files, self._folder / folder)
         index, recording_id = self._premises.index, self._recording_id
         with index.transaction():
             if xml is not None:

@@ -1,5 +1,8 @@
 """The XML of blocks and recordings, completed, or made anew from the media.
 
+What is read may be in memory only, where a recorder was killed before it synced it. So a folder is
+synced before it is believed.
+
 What is there is changed as little as can be: an XML that says all that it should is not written,
 and a ``recording.xml`` without stop time gets one and stays as it is otherwise, also where a camera
 has written more than we know of.
@@ -60,6 +63,8 @@ def complete_block_xml(files: IFiles, path: Path, recording_id: str, span: tuple
     xml = BlockXml(path.stem, recording_id, *span, BlockStatus.COMPLETE)
     if read_block_xml(files, path) != xml:
         _replace(files, path.with_suffix(".xml"), build_block(xml))
+    else:
+        keep_names(files, path.parent)
 
 
 def read_recording_xml(files: IFiles, recording: Path) -> RecordingXml | None:
@@ -93,6 +98,8 @@ def complete_recording_xml(files: IFiles, recording: Path, row: RecordingRow) ->
         with storage_errors(path, "read"):
             data = read_text(files, path)
         _replace(files, path, with_stop(data, stop_us))
+    else:
+        keep_names(files, recording)
 
 
 def with_stop(data: bytes, stop_us: int) -> bytes:
@@ -116,6 +123,15 @@ def write_recording_xml(files: IFiles, recording: Path, xml: RecordingXml) -> No
     :raises StorageError: it cannot be written.
     """
     _replace(files, recording / RECORDING_XML, build_recording(xml))
+
+
+def keep_names(files: IFiles, folder: Path) -> None:
+    """Make durable what names a folder holds: a recorder that was killed may not have come to it.
+
+    :raises StorageError: it cannot be synced.
+    """
+    with storage_errors(folder, "sync a folder"):
+        files.sync_folder(folder)
 
 
 def _replace(files: IFiles, path: Path, data: bytes) -> None:
