@@ -39,6 +39,11 @@ HEADERS = (
 _log = Logger()
 
 
+#: Bytes of a body that are given to the system at once, if it takes them: Twisted's own limit of
+#: 128 KiB costs a turn of the reactor for each.
+SEND_BYTES = 1 << 20
+
+
 class HttpServer:
     """Serves endpoints behind a door."""
 
@@ -215,6 +220,8 @@ class Outflow:
         request.notifyFinish().addErrback(lambda failure: gone.callback(None))
         gone.addCallback(lambda _: self.stopProducing())
         request.registerProducer(self, True)
+        if request.transport is not None:
+            request.transport.SEND_LIMIT = SEND_BYTES  # type: ignore[attr-defined]
         try:
             async for piece in self._pieces:
                 if self._is_gone:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from axis_nvr.errors import WireError
-from axis_nvr.wire.crc32 import crc32
+from axis_nvr.wire.crc32 import crc32, replaced_crc32
 from axis_nvr.wire.ebml import CRC_32, CRC_32_BYTES, ElementHeader, parse_header
 from axis_nvr.wire.matroska_elements import Id
 from axis_nvr.wire.matroska_reader import check_crc
@@ -104,12 +104,16 @@ def move_cluster(data: bytes, move: Move) -> list[bytes | bytearray | memoryview
     if front.end != len(data):
         raise WireError(f"a cluster of {front.end} bytes in {len(data)}", offset=0)
     view = memoryview(data)
-    if check_crc(view[parse_header(data).data_offset :]) is False:
+    checked = check_crc(view[parse_header(data).data_offset :])
+    if checked is False:
         raise WireError("the cluster does not match its CRC-32", offset=0)
     timestamp_ms = front.timestamp_ms + move.shift_ms
     if timestamp_ms < 0:
         raise WireError(f"a cluster at {timestamp_ms} ms", source="RFC 9559 §5.1.3.1")
     frames = view[front.frames :]
+    is_ours = checked and data[4] == 0x01 and data[12:14] == b"\xbf\x84" and front.growth == 0
+    if is_ours and data[18:20] == b"\xe7\x88" and not move.sets and not move.numbers:
+        return [_retimed(data, timestamp_ms, frames), frames]
     pieces: list[bytes | bytearray | memoryview] = [frames]
     if move.sets and begins_with_key(frames, move.sets_track):
         pieces = _with_sets(frames, move.sets)
@@ -132,6 +136,16 @@ def move_cluster(data: bytes, move: Move) -> list[bytes | bytearray | memoryview
         check = crc32(piece, check)
     begin[FRONT_BYTES - 14 : FRONT_BYTES - 10] = check.to_bytes(4, "little")
     return [begin, *pieces]
+
+
+def _retimed(data: bytes, timestamp_ms: int, frames: memoryview) -> bytes:
+    """Give the front of a cluster of ours with another time."""
+    begin = data[: FRONT_BYTES - 14]
+    before = data[FRONT_BYTES - 10 : FRONT_BYTES]
+    after = before[:2] + timestamp_ms.to_bytes(8, "big")
+    stored = int.from_bytes(data[FRONT_BYTES - 14 : FRONT_BYTES - 10], "little")
+    check = replaced_crc32(stored, before, after, frames)
+    return begin + check.to_bytes(4, "little") + after
 
 
 def begins_with_key(frames: bytes | memoryview, track: int) -> bool:
