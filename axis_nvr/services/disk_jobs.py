@@ -4,7 +4,8 @@ A job is known by its number from when it is begun until `MAX_JOBS` others have 
 recorder ends. What is done in threads is told to stop when the recorder ends, and is waited for.
 """
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -127,6 +128,20 @@ class DiskJobs(Service):
             raise DiskBusy("the recorder is about to end")
         if disk_id in self._running:
             raise DiskBusy("something is being done with the disk already")
+
+    @contextmanager
+    def reserved(self, disk_id: str) -> Iterator[None]:
+        """Have no job be begun with a disk meanwhile.
+
+        :raises DiskBusy: something is being done with it.
+        """
+        self.check_free(disk_id)
+        self._running[disk_id] = ended = Deferred[None]()
+        try:
+            yield
+        finally:
+            del self._running[disk_id]
+            ended.callback(None)
 
     def find(self, job_id: int, disk_id: str) -> DiskJob | None:
         """Give a job; None if there is none of this number for this disk."""

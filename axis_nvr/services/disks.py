@@ -174,12 +174,12 @@ class Disks:
         :raises DiskRefused: it is locked, but does not come to an end with what it was given.
         """
         self._settings.of(disk_id)
-        self.jobs.check_free(disk_id)
-        await self._settings.change(disk_id, is_locked=True)
-        for run in list(self._recordings.runs):
-            if run.order.disk == disk_id and run.order.trigger_type != "continuous":
-                Deferred.fromCoroutine(self._recordings.end(run))
-        await self._work.let_go(disk_id, Hold.LOCKED)
+        with self.jobs.reserved(disk_id):
+            await self._settings.change(disk_id, is_locked=True)
+            for run in list(self._recordings.runs):
+                if run.order.disk == disk_id and run.order.trigger_type != "continuous":
+                    Deferred.fromCoroutine(self._recordings.end(run))
+            await self._work.let_go(disk_id, Hold.LOCKED)
 
     async def unlock(self, disk_id: str) -> None:
         """Unlock a disk; it is in use again then, or as soon as it can be.
@@ -189,8 +189,8 @@ class Disks:
         :raises StateError: it could not be kept; nothing has changed.
         """
         self._settings.of(disk_id)
-        self.jobs.check_free(disk_id)
-        await self._settings.change(disk_id, is_locked=False)
+        with self.jobs.reserved(disk_id):
+            await self._settings.change(disk_id, is_locked=False)
         used = self._keepers[disk_id].release(Hold.LOCKED).addTimeout(USED_SECONDS, self._clock)
         await used.addErrback(lambda failure: None)  # it is tried again; its status tells why
 
@@ -226,7 +226,8 @@ class Disks:
     async def _unmounted(self, disk_id: str, **values: Any) -> None:
         if self._keepers[disk_id].is_mounted:
             raise EncryptionRefused(Refusal.MOUNTED)
-        await self._settings.change(disk_id, **values)
+        with self.jobs.reserved(disk_id):  # it is not mounted as it was while this is being kept
+            await self._settings.change(disk_id, **values)
 
     async def change_passphrase(self, disk_id: str, old: str, new: str) -> None:
         """Let another passphrase open a disk, in place of an old one.
@@ -241,12 +242,13 @@ class Disks:
         encryption, before, after = self._encryption(disk_id), old.encode(), new.encode()
         if not self._keepers[disk_id].is_mounted:
             raise EncryptionRefused(Refusal.UNMOUNTED)
-        await encryption.change_passphrase(before, after)
-        try:
-            await self._settings.change(disk_id, passphrase=new)
-        except BaseException:
-            await encryption.change_passphrase(after, before)
-            raise
+        with self.jobs.reserved(disk_id):
+            await encryption.change_passphrase(before, after)
+            try:
+                await self._settings.change(disk_id, passphrase=new)
+            except BaseException:
+                await encryption.change_passphrase(after, before)
+                raise
 
     def _check_encryption(self, disk_id: str) -> None:
         device = self._settings.config(disk_id).device

@@ -430,6 +430,22 @@ class LockTests(DiskCgiTestCase):
         self.assertIn("the disk is locked", refused.getErrorMessage())
         self.assertEqual(len(self.recordings.runs), 2)
 
+    def test_nothing_is_begun_meanwhile(self) -> None:
+        """While a lock is being kept no format begins that would then go on beside it."""
+        keeping: Deferred[None] = Deferred()
+        change = self.settings.change
+
+        async def slow(disk_id: str, **values: Any) -> None:
+            await keeping
+            await change(disk_id, **values)
+
+        self.patch(self.settings, "change", slow)
+        locked = Deferred.fromCoroutine(self.disks.lock("HDD_DISK"))
+        self.assertIn("already", self.refused("format"))
+        keeping.callback(None)
+        self.successResultOf(locked)
+        self.assertIn("locked", self.refused("format"))
+
     def test_a_disk_that_hangs(self) -> None:
         """It is told that it does not come to an end; then it is locked."""
         self.made["HDD_DISK"].stopping = stopping = Deferred[None]()
