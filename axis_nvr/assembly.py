@@ -45,6 +45,7 @@ from axis_nvr.services.disruption import DisruptionLog
 from axis_nvr.services.export.jobs import ExportJobs
 from axis_nvr.services.export_seal import Sealer
 from axis_nvr.services.exporting import Exports, Maker
+from axis_nvr.services.known_disks import DiskMemory, KnownDisks
 from axis_nvr.services.lockout import Lockout
 from axis_nvr.services.plans import check_camera, plan_stream
 from axis_nvr.services.recorder import Recorder
@@ -104,13 +105,17 @@ def make_recorder(
     thread.ended = database.close
     vault = Vault(state)
     settings = DiskSettings(database, vault, disks)
+    known = KnownDisks(state)
     keepers: dict[str, DiskKeeper] = {}
     errands = {
         name: Errands(reactor, disk.folder, partial(_wake, keepers, name))
         for name, disk in disks.items()
     }
     for name in disks:
-        keepers[name] = _keep(reactor, settings, name, serial, release.version, errands[name])
+        memory = DiskMemory(known, name, disks[name].folder)
+        keepers[name] = _keep(
+            reactor, settings, name, serial, release.version, errands[name], memory
+        )
     recorder = Recorder(
         registry,
         keepers,
@@ -259,6 +264,7 @@ def _keep(
     serial: str,
     release: str,
     errands: Errands,
+    memory: DiskMemory,
 ) -> DiskKeeper:
     disk = settings.config(disk_id)
 
@@ -277,6 +283,7 @@ def _keep(
         reactor,
         observers=[DisruptionLog()],
         admit=lambda: Deferred.fromCoroutine(_encryption(reactor, settings, disk_id).admit()),
+        memory=memory,
     )
 
 

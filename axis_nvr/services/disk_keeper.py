@@ -67,6 +67,21 @@ class IDiskUser(Protocol):
         """
 
 
+class IDiskMemory(Protocol):
+    """What is remembered of a disk.
+
+    :ivar is_known: it was in use before: an empty folder is only where it was mounted.
+    """
+
+    is_known: bool
+
+
+class ShortMemory:
+    """Remembers a disk until the recorder ends: an `IDiskMemory`."""
+
+    is_known = False
+
+
 class DiskKeeper:
     """Keeps one disk going.
 
@@ -74,6 +89,7 @@ class DiskKeeper:
     :param observers: hear of disruptions.
     :param admit: asked before each start whether the disk may be used; fires if it may, errback
         `StorageError` if not, as with one that is to be encrypted and is not.
+    :param memory: remembers it.
     :ivar disruption: why recordings are being lost now; None: they are not.
     :ivar holds: why it is not to be used; empty: it is.
     :ivar users: who else uses it.
@@ -87,6 +103,7 @@ class DiskKeeper:
         clock: IReactorTime,
         observers: Sequence[IDisruptionObserver] = (),
         admit: Callable[[], "Deferred[None]"] = lambda: succeed(None),
+        memory: IDiskMemory | None = None,
     ) -> None:
         self.disruption: Disruption | None = None
         self.holds: set[Hold] = set()
@@ -97,7 +114,7 @@ class DiskKeeper:
         self._admit = admit
         self._disk = make_disk()
         self._disk.observer = self
-        self._is_known = False
+        self._memory = ShortMemory() if memory is None else memory
         self._is_ready = False
         self._is_running = False
         self._is_shown = False
@@ -167,7 +184,7 @@ class DiskKeeper:
 
     def forget(self) -> None:
         """Take what is there next for a disk even if nothing is on it: it was formatted."""
-        self._is_known = False
+        self._memory.is_known = False
 
     def wake_chore(self, name: str) -> None:
         """Let a chore of the disk have its next step at once, if the disk is in use."""
@@ -346,12 +363,12 @@ class DiskKeeper:
     def _open_disk(self, _: object, attempt: int) -> "Deferred[None]":
         if not self._is_wanted or attempt != self._attempt:  # stopped while it was asked
             return fail(StorageError(StorageErrorKind.CLOSED, self._disk.folder, "not wanted"))
-        return self._disk.start(is_known=self._is_known)
+        return self._disk.start(is_known=self._memory.is_known)
 
     def _started(self, _: object, attempt: int) -> None:
         if not self._is_wanted or attempt != self._attempt:
             return
-        self._is_known = self._is_ready = True
+        self._memory.is_known = self._is_ready = True
         self._error = ""
         waiting, self._waiting = self._waiting, []
         for opened, details in waiting:

@@ -2,6 +2,7 @@
 
 ======================  ============================================================
 ``serial``              the serial number, made at the first start
+``disks.json``          the disks that were in use, and their folders
 ``https.pem``           private key and self-made certificate of the HTTPS server
 ``export.pem``          private key and self-made certificate that sign exports
 ======================  ============================================================

@@ -19,7 +19,7 @@ from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.index_news import GATHER_FREE_BYTES
 from axis_nvr.storage.jobs import CloseRecording, Job
-from axis_nvr.storage.layout import INDEX_NAME, LOCK_NAME
+from axis_nvr.storage.layout import INDEX_NAME, LOCK_NAME, is_day_folder
 from axis_nvr.storage.place import Place
 from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
 from axis_nvr.storage.repair.opening import condemn_index, put_broken_index_aside
@@ -108,8 +108,9 @@ class DiskWriter:
         :raises StorageError: another process has the disk, or it cannot be used.
         """
         files, folder = self._files, self._folder
-        if self.is_known and not files.exists(folder / LOCK_NAME):
-            message = "nothing of the disk is there: is it mounted?"
+        if self.is_known and not _is_disk(files, folder):
+            asked = f"To begin a new disk here, create {folder / LOCK_NAME}"
+            message = f"nothing of the disk is there: is it mounted? {asked}"
             raise StorageError(StorageErrorKind.ABSENT, folder, message)
         with storage_errors(folder, "make the disk's folder"):
             _make_folders(files, folder)
@@ -336,6 +337,14 @@ class DiskWriter:
         if found != self._index_identity:
             message = "somebody removed it while the disk was in use"
             raise StorageError(StorageErrorKind.CORRUPT, path, message)
+
+
+def _is_disk(files: IFiles, folder: Path) -> bool:
+    """Tell whether anything of a disk is in a folder; a lock file alone is enough."""
+    if any(files.exists(folder / name) for name in (LOCK_NAME, INDEX_NAME)):
+        return True
+    with storage_errors(folder, "look into the disk's folder"):
+        return files.exists(folder) and any(map(is_day_folder, files.list_folder(folder)))
 
 
 def _make_folders(files: IFiles, folder: Path) -> None:
