@@ -36,7 +36,7 @@ from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import utc_datetime
 from axis_nvr.storage.reading.device_trail import DeviceTrail
 from axis_nvr.storage.reading.moving import Piece
-from axis_nvr.storage.reading.parts import Part, find_parts, first_group, joined
+from axis_nvr.storage.reading.parts import Part, TooLong, find_parts, first_group, joined
 from axis_nvr.storage.reading.trail import RecordingTrail, Trail
 from axis_nvr.wire.onvif_export import ExportInfo
 
@@ -146,8 +146,11 @@ class Exports:
             raise CannotExport(Why.TOO_MANY)
         found: list[Part | Gap] = []
         sources = await self._sources(order)
-        for source in sources:
-            found += await source.shelf.reader.ask(self._found, source, order)
+        try:
+            for source in sources:
+                found += await source.shelf.reader.ask(self._found, source, order)
+        except TooLong as error:
+            raise CannotExport(Why.TOO_MANY, str(error)) from error
         parts = _chosen(found, order)
         if not any(isinstance(part, Part) for part in parts):
             raise CannotExport(Why.NO_RECORDING)

@@ -27,7 +27,7 @@ from tests.storage.reading.streams import H264, UnsyncedFiles
 PICTURES = 50
 GROUP_BYTES = 1_000_000
 GROUP_US = 2_000_000
-TURNS = 5
+TURNS = 7
 RECEIVE_BYTES = 1 << 20
 
 

@@ -30,6 +30,10 @@ MAX_PARTS = 9_000
 SAME_US = 20_000
 
 
+class TooLong(NvrError):
+    """There is more than can be told at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """Groups of one block that follow each other.
@@ -70,6 +74,7 @@ def find_parts(
     :param start_us: None: from its beginning. The group that shows this moment, or else the last
         one before it, is the first.
     :param stop_us: None: all there is so far.
+    :raises TooLong: there are more than `MAX_PARTS`.
     :raises StorageError: the index cannot be read, here and below.
     """
     stretch = trail.at(start_us or 0)
@@ -82,6 +87,8 @@ def find_parts(
         if part is not None:
             yield part
         stretch, before = trail.after(stretch), stretch
+    if stretch is not None and (stop_us is None or _begin(stretch) < stop_us):
+        raise TooLong(f"more than {MAX_PARTS} blocks: ask for a shorter time")
 
 
 def first_group(index: Index, maps: MapCache, trail: Trail) -> Part | None:

@@ -294,4 +294,4 @@ def _words(order: ExportOrder) -> str:
 def _told(error: CannotExport | StorageError) -> XmlError:
     if isinstance(error, StorageError):
         return XmlError(10, f"the disk cannot be read: {error.kind}")
-    return XmlError(_CODES[error.why])
+    return XmlError(_CODES[error.why], str(error) if error.why is Why.TOO_MANY else "")

@@ -16,6 +16,7 @@ from axis_nvr.services.export_seal import Sealer, verify
 from axis_nvr.services.exporting import Exports, Maker
 from axis_nvr.session.digest import Authenticator, Credentials
 from axis_nvr.storage.files import Files
+from axis_nvr.storage.reading import parts
 from axis_nvr.vapix.edge_storage.exporting import PATH, TEXTS, ExportCgis
 from tests.services.shelves import Shelves
 from tests.storage.making import START_US
@@ -190,6 +191,17 @@ class ExportTests(ServingTestCase):
         ):
             answered = self.export(starttime=start, stoptime=stop)
             self.assertEqual(answered.header("content-type"), "video/x-matroska")
+
+    def test_too_long(self) -> None:
+        """What is too long for one file is refused, not cut off without a word."""
+        gops = make_stream([Drawn(5), Drawn(5, pause_us=400 * SECOND)], START_US + 3600 * SECOND)
+        name = self.record("HDD_DISK", gops)
+        self.patch(parts, "MAX_PARTS", 1)
+        answered = self.export(recordingid=name)
+        self.assertEqual(self.code(answered), 220)
+        self.assertIn("shorter time", answered.text)
+        begin = self.export(recordingid=name, stoptime="2024-05-06T08:10:00Z")
+        self.assertEqual(begin.header("content-type"), "video/x-matroska")
 
     def test_ranges(self) -> None:
         """Any range of a file, as long as it is the same file."""
