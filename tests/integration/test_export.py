@@ -155,6 +155,19 @@ class ExportTests(SynchronousTestCase):
             for found, taken in zip(self.times(path, kind[0]), wanted, strict=True):
                 self.assertLess(abs(found - taken), 0.0021)
 
+    def test_a_block_of_another_writer(self) -> None:
+        """Clusters as another program writes them get our front, and keep every frame."""
+        name, _ = self.record(("h264 with B-frames",))
+        source = make_source(self.sources, "h264 with B-frames")
+        (block,) = self.store.bench.blocks()
+        block.write_bytes(source.read_bytes())
+        content = self.store.content(name)
+        self.assertEqual([placed.own for placed in content.placed], [False])
+        path = self.matroska(name)
+        self.assert_flawless(path)
+        self.assertEqual(packet_hashes(path), packet_hashes(source))
+        self.assertEqual(self.store.problems, [])
+
     def test_h265_and_jpeg(self) -> None:
         """The other codecs of pictures, with G.711."""
         for scene in (("h265", "pcmu"), ("jpeg", "pcma")):
