@@ -73,7 +73,7 @@ class PowerCutTests(SynchronousTestCase):
     )
     def test_one_camera(self) -> None:
         """A recording from an empty disk to a clean stop."""
-        self.cut(one_camera, at_least=40, quick=(12, 1))
+        self.cut(one_camera, at_least=20, quick=(12, 2))
 
     @proves(
         2,
@@ -83,7 +83,7 @@ class PowerCutTests(SynchronousTestCase):
     )
     def test_blocks_are_cut(self) -> None:
         """Groups of several clusters, blocks that end by their length and by a hole."""
-        self.cut(blocks_are_cut, at_least=40, quick=(8, 4))
+        self.cut(blocks_are_cut, at_least=20, quick=(6, 6))
 
     @proves(
         2,
@@ -93,7 +93,7 @@ class PowerCutTests(SynchronousTestCase):
     )
     def test_three_cameras(self) -> None:
         """Three cameras in the same batches."""
-        self.cut(three_cameras, at_least=40, quick=(8, 10))
+        self.cut(three_cameras, at_least=20, quick=(6, 14))
 
     @proves(
         3,
@@ -103,7 +103,7 @@ class PowerCutTests(SynchronousTestCase):
     )
     def test_formats_change(self) -> None:
         """Blocks that end in the batch in which they began, gaps, two recordings."""
-        self.cut(formats_change, at_least=40, quick=(8, 6))
+        self.cut(formats_change, at_least=20, quick=(6, 9))
 
     @proves(
         7,
@@ -119,7 +119,7 @@ class PowerCutTests(SynchronousTestCase):
     )
     def test_two_lives(self) -> None:
         """A recorder that is stopped and started again."""
-        self.cut(two_lives, at_least=40, quick=(8, 3))
+        self.cut(two_lives, at_least=20, quick=(6, 5))
 
 
 class Forgetful(FaultFiles):

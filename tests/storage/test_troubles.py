@@ -126,7 +126,7 @@ class TroubleTests(SynchronousTestCase):
     )
     def test_io_errors(self) -> None:
         """EIO and SQLITE_IOERR."""
-        self.meet_everywhere(TROUBLES[0], every=23)
+        self.meet_everywhere(TROUBLES[0], every=41)
 
     @proves(
         2,
@@ -136,7 +136,7 @@ class TroubleTests(SynchronousTestCase):
     )
     def test_a_full_disk(self) -> None:
         """ENOSPC and SQLITE_FULL."""
-        self.meet_everywhere(TROUBLES[1], every=23)
+        self.meet_everywhere(TROUBLES[1], every=41)
 
     @proves(
         2,
@@ -146,7 +146,7 @@ class TroubleTests(SynchronousTestCase):
     )
     def test_a_read_only_disk(self) -> None:
         """EROFS and SQLITE_READONLY."""
-        self.meet_everywhere(TROUBLES[2], every=29)
+        self.meet_everywhere(TROUBLES[2], every=47)
 
     @proves(
         2,
@@ -156,7 +156,7 @@ class TroubleTests(SynchronousTestCase):
     )
     def test_another_owner(self) -> None:
         """EACCES and SQLITE_CANTOPEN."""
-        self.meet_everywhere(TROUBLES[3], every=37)
+        self.meet_everywhere(TROUBLES[3], every=59)
 
     @proves(
         2,
@@ -166,7 +166,7 @@ class TroubleTests(SynchronousTestCase):
     )
     def test_a_vanished_disk(self) -> None:
         """ENOENT."""
-        self.meet_everywhere(TROUBLES[4], every=37)
+        self.meet_everywhere(TROUBLES[4], every=59)
 
     @proves(
         3,
@@ -176,7 +176,7 @@ class TroubleTests(SynchronousTestCase):
     )
     def test_a_corrupt_index(self) -> None:
         """SQLITE_CORRUPT."""
-        self.meet_everywhere(TROUBLES[5], every=11)
+        self.meet_everywhere(TROUBLES[5], every=19)
 
     @proves(
         2,
@@ -203,7 +203,7 @@ class TroubleTests(SynchronousTestCase):
     )
     def test_short_writes(self) -> None:
         """Half of it is taken."""
-        every = either(9, 2)
+        every = either(14, 2)
         writes = [call.at for call in self.calls if call.operation in WRITES]
         for at in writes[self.random.randrange(every) :: every]:
             for is_full in (False, True):

@@ -7,20 +7,28 @@ from tests.storage.faults import upkeep
 from tests.storage.faults.contract import BrokenPromiseError
 from tests.storage.faults.effort import draw, either
 from tests.storage.faults.losses import crashes
+from tests.storage.faults.medium import Do, Drop, Operation
 from tests.storage.faults.story import promises
 from tests.storage.faults.upkeep import Upkeep
 
 
+def _is_removal(operation: Operation) -> bool:
+    change = operation.change if isinstance(operation, Do) else None
+    return isinstance(change, Drop) and change.name.endswith(".mkv")
+
+
 class UpkeepTests(SynchronousTestCase):
-    def cut(self, work: Upkeep, *, quick: int, at_least: int = 20) -> None:
+    def cut(self, work: Upkeep, *, quick: int, at_least: int = 20, removes: bool = False) -> None:
         """Let the power go at any moment of it; then look after what is left, to the end.
 
         :param quick: look at each so-many-th moment.
+        :param removes: blocks go by themselves while it is done.
         """
         seed, random = draw()
         medium, before = work.make()
         files = work.run(medium)
         samples, every = either(2, 8), either(quick, 1)
+        self.assertEqual(any(map(_is_removal, files.log)), removes, "what is interrupted")
         cases = 0
         for at, remains in crashes(medium, files.log, random, samples=samples, every=every):
             cases += 1
@@ -40,7 +48,7 @@ class UpkeepTests(SynchronousTestCase):
     )
     def test_retention(self) -> None:
         """Blocks, and whole recordings, go for those that are written."""
-        self.cut(upkeep.retention(), quick=7)
+        self.cut(upkeep.retention(), quick=9, removes=True)
 
     @proves(
         3,
@@ -50,7 +58,7 @@ class UpkeepTests(SynchronousTestCase):
     )
     def test_removal(self) -> None:
         """A recording is removed beside another that runs."""
-        self.cut(upkeep.removal(), quick=5)
+        self.cut(upkeep.removal(), quick=6, removes=True)
 
     @proves(
         9,

@@ -164,6 +164,7 @@ def prepare_retention(story: Story) -> None:
     record(story, "yard", 10 * SPACING, 2)
     for recording_id in recording_ids(story)[:2]:
         story.files.mark(Expendable(recording_id))
+    story.do_chores()
     story.stop()
 
 
@@ -203,6 +204,7 @@ def prepare_removal(story: Story) -> None:
     story.start()
     record(story, "front", 0, 3)
     record(story, "yard", 10 * SPACING, 2)
+    story.do_chores()
     story.stop()
 
 
@@ -269,6 +271,7 @@ def prepare_rebuild(story: Story) -> None:
     story.start()
     lock(story, record(story, "front", 0, 3), 0, 1)
     record(story, "yard", 10 * SPACING, 2)
+    story.do_chores()
     story.stop()
 
 
