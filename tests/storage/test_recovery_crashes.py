@@ -146,10 +146,10 @@ class KilledTests(SynchronousTestCase):
         cases = 0
         for plot in (one_camera, blocks_are_cut, formats_change):
             log = life(plot)
-            for until in kills(log, random, either(2, 80)):
+            for until in kills(log, random, either(2, 24)):
                 medium, before = killed(log[:until]), promises(log, until)
                 files = run_again(medium)
-                every = either(18, 2)
+                every = either(18, 5)
                 for at, remains in crashes(medium, files.log, random, samples=2, every=every):
                     cases += 1
                     try:
