@@ -119,7 +119,7 @@ def move_group(files: IFiles, part: Part, group: Group, move: Move, size: int) -
 
 
 def _moved(data: bytes, part: Part, place: int, move: Move) -> tuple[list[Piece], str]:
-    """Move the clusters of a group, one after another; between them nothing is kept."""
+    """Move the clusters of a group, one after another; what else there is, is not kept."""
     pieces: list[Piece] = []
     problem, at = "", 0
     while at < len(data):
@@ -137,11 +137,8 @@ def _moved(data: bytes, part: Part, place: int, move: Move) -> tuple[list[Piece]
                 end = None  # the size of what is broken may be broken too
         elif end is None:
             problem = f"no whole cluster at byte {place + at}"
-        following = data.find(CLUSTER_ID, at + 1) if end is None else end
-        following = len(data) if following < 0 else following
-        if following - at >= 2:
-            pieces.append(build_void(following - at))
-        at = following
+        at = data.find(CLUSTER_ID, at + 1) if end is None else end
+        at = len(data) if at < 0 else at
     return pieces, problem
 
 

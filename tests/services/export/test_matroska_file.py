@@ -17,7 +17,7 @@ from axis_nvr.wire.matroska_elements import Id
 from axis_nvr.wire.matroska_reader import parse_tags
 from tests.media.test_formats import WYZE
 from tests.services.export.exporting import Store, joined, read_back
-from tests.storage.making import START_US
+from tests.storage.making import START_US, gop_of
 from tests.storage.reading.streams import GROUPS, SECOND, Drawn, make_stream
 
 #: The same, but for a number in its PPS.
@@ -197,6 +197,16 @@ class MatroskaFileTests(SynchronousTestCase):
         """Of a device each picture is there once, though two recordings have it."""
         gops = make_stream([Drawn(5)] * 10)
         self.store.record(gops[:6])
+        self.store.record(gops[3:])
+        frames = self.frames(self.export(device="front"))
+        wanted = times_and_data([unit for gop in gops for unit in gop.units])
+        self.assertEqual([data for _, data in frames], [data for _, data in wanted])
+
+    def test_a_recording_that_ended_within_a_group(self) -> None:
+        """Where another one has the whole group it is there whole, and once."""
+        gops = make_stream([Drawn(5)] * 8)
+        cut = gop_of(gops[4].units[:2], gops[4].units[1].utc_us)
+        self.store.record([*gops[:4], cut])
         self.store.record(gops[3:])
         frames = self.frames(self.export(device="front"))
         wanted = times_and_data([unit for gop in gops for unit in gop.units])
