@@ -29,8 +29,8 @@ setup(
         "stream-zip >= 0.0.83",  # the only one that encrypts while it streams
         "treq >= 25.5",
         "twisted[tls] >= 25.5",
-        # what neighbours can make it keep or read is bounded since 0.149, and its sockets can follow
-        # interfaces that come and go; with 0.154 it was measured what we mend of it
+        # what neighbours can make it keep is bounded since 0.149, its sockets can follow interfaces
+        # that come and go; with 0.154 it was measured what we mend of it
         "zeroconf >= 0.154",
         "zope.interface >= 7.2",
     ],

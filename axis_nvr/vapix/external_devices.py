@@ -19,7 +19,7 @@ from axis_nvr.services.devices import (
     TooManyDevices,
     is_address,
 )
-from axis_nvr.vapix.call import Call, Endpoint
+from axis_nvr.vapix.call import Call, Endpoint, Reply
 from axis_nvr.vapix.xml_cgi import SCHEMAS, Content, XmlError, XmlFamily, element
 
 TEXTS = {
@@ -149,7 +149,7 @@ class ExternalDevices:
 def _told(content: Content) -> Content:
     """Give the services' errors their codes."""
 
-    async def told(call: Call) -> ET.Element:
+    async def told(call: Call) -> ET.Element | Reply:
         try:
             return await content(call)
         except XmlError:
