@@ -8,8 +8,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from stream_zip import ZIP_64, stream_zip
-
 from axis_nvr.storage.reading.moving import Piece
 
 #: Bytes given at once.
@@ -23,6 +21,8 @@ def zip_pieces(name: str, pieces: Iterable[Piece], utc_us: int, password: str) -
     :param name: of the file in it.
     :param utc_us: the time that the archive tells of the file: UTC, microseconds since 1970.
     """
+    from stream_zip import ZIP_64, stream_zip  # loaded with its ciphers only if it is asked for
+
     moment = datetime.fromtimestamp(utc_us // 1_000_000, UTC)
     member = (name, moment, _FILE_MODE, ZIP_64, map(bytes, pieces))
     secret = password.encode().decode("latin-1")  # its bytes are what counts, and those are UTF-8
