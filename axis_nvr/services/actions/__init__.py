@@ -1,0 +1,1 @@
+"""What rules do: record, and tell others."""

@@ -1,0 +1,1 @@
+"""Rules: when something happens, or as long as something is so, an action runs."""
