@@ -18,7 +18,8 @@ from twisted.application.service import IService, MultiService
 from twisted.logger import Logger
 from twisted.python import usage
 
-from axis_nvr.assembly import Release, make_recorder
+from axis_nvr.assembly.foundation import Release
+from axis_nvr.assembly.recorder import make_recorder
 from axis_nvr.config import (
     DEFAULT_ENDPOINTS,
     DEFAULT_STATE_DIR,

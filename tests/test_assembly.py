@@ -6,8 +6,9 @@ from twisted.application.service import IService
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from axis_nvr import assembly
-from axis_nvr.assembly import Release, make_recorder
+from axis_nvr.assembly.disks import demo_disks
+from axis_nvr.assembly.foundation import Release
+from axis_nvr.assembly.recorder import make_recorder
 from axis_nvr.config import load_config
 from axis_nvr.errors import ConfigError
 from axis_nvr.services.discovery import Discovery
@@ -64,10 +65,10 @@ class AssemblyTests(SynchronousTestCase):
     def test_the_demonstration_has_a_fresh_disk(self) -> None:
         """Each start has a folder of its own, unless a disk was named."""
         config = load_config(None, {"demo": True}, self.folder)
-        first = assembly._demo_disks(config)["HDD_DISK"].folder
+        first = demo_disks(config)["HDD_DISK"].folder
         first.mkdir(parents=True)
         self.assertEqual(first.parent.parent, self.folder / "nvr-state" / "demo")
-        self.assertNotEqual(assembly._demo_disks(config)["HDD_DISK"].folder, first)
+        self.assertNotEqual(demo_disks(config)["HDD_DISK"].folder, first)
         config = load_config(None, {"demo": True, "disk": ["A=a"]}, self.folder)
-        (disk,) = assembly._demo_disks(config).values()
+        (disk,) = demo_disks(config).values()
         self.assertEqual((disk.disk_id, disk.folder), ("A", self.folder / "a"))

@@ -10,13 +10,15 @@ from unittest.mock import patch
 
 from twisted.internet.testing import MemoryReactorClock
 
-from axis_nvr import assembly
-from axis_nvr.assembly import Release, make_recorder
+import axis_nvr
+from axis_nvr.assembly import recorder
+from axis_nvr.assembly.foundation import Release
+from axis_nvr.assembly.recorder import make_recorder
 from axis_nvr.config import load_config
 from axis_nvr.vapix import api
 from axis_nvr.vapix.call import Endpoint
 
-VAPIX = Path(assembly.__file__).parent / "vapix"
+VAPIX = Path(axis_nvr.__file__).parent / "vapix"
 #: What stands for each part of a path that may be anything.
 PART = "basic-device-info/v2beta/allowAnonymous"
 #: Tables that change with whatever is asked.
@@ -32,7 +34,7 @@ def all_endpoints(folder: Path) -> list[Endpoint]:
         found.extend(make(*arguments, **more))
         return tuple(found)
 
-    with patch.object(assembly, "endpoints", endpoints):
+    with patch.object(recorder, "endpoints", endpoints):
         config = load_config(None, {"state_dir": "surface"}, folder)
         release = Release("1", "Feb 14 2026 13:08")
         make_recorder(MemoryReactorClock(), config, release, lambda line: None)

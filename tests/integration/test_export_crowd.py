@@ -14,7 +14,8 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from axis_nvr.assembly import Release, make_recorder
+from axis_nvr.assembly.foundation import Release
+from axis_nvr.assembly.recorder import make_recorder
 from axis_nvr.config import load_config
 from axis_nvr.errors import ConfigError
 from axis_nvr.services.export.jobs import ExportJobs

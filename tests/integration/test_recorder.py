@@ -13,7 +13,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import eventAsText, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from axis_nvr.assembly import Release, make_recorder
+from axis_nvr.assembly.foundation import Release
+from axis_nvr.assembly.recorder import make_recorder
 from axis_nvr.config import load_config
 from axis_nvr.services.recorder import Recorder
 from axis_nvr.simulator.camera import VirtualCamera, virtual_camera

@@ -1,0 +1,1 @@
+"""How the recorder is put together: who is given what. Nothing runs yet when it is done."""

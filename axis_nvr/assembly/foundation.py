@@ -1,0 +1,52 @@
+"""What all parts stand on: configuration, identity, and the state folder with its database."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from axis_nvr.config import Config
+from axis_nvr.services.state_database import FILE_NAME, StateDatabase
+from axis_nvr.services.state_folder import StateFolder
+from axis_nvr.services.state_thread import StateThread
+from axis_nvr.services.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Which program this is.
+
+    :param build_date: such as ``Feb 14 2018 13:08``.
+    """
+
+    version: str
+    build_date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What the other parts of a recorder are given.
+
+    :param thread: where the database is written; a service, to be started before what writes.
+    """
+
+    reactor: Any
+    config: Config
+    release: Release
+    serial: str
+    state: StateFolder
+    thread: StateThread
+    database: StateDatabase
+    vault: Vault
+
+
+def lay_foundation(reactor: Any, config: Config, release: Release) -> Foundation:
+    """Open the state folder.
+
+    :raises ConfigError: it cannot be used.
+    """
+    state = StateFolder(config.state_dir)
+    state.open()
+    serial = state.serial(config.serial)
+    thread = StateThread(reactor)
+    database = StateDatabase(state.path / FILE_NAME, thread.run)
+    thread.ended = database.close
+    return Foundation(reactor, config, release, serial, state, thread, database, Vault(state))

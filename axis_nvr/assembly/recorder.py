@@ -1,0 +1,72 @@
+"""The whole recorder."""
+
+import time
+from functools import partial
+from typing import Any
+
+from twisted.application.service import IService
+
+from axis_nvr.assembly.disks import encryption, keep_disks
+from axis_nvr.assembly.foundation import Release, lay_foundation
+from axis_nvr.assembly.listeners import Announce, make_listeners, make_site
+from axis_nvr.assembly.services import make_services
+from axis_nvr.assembly.streams import make_registry
+from axis_nvr.config import Config
+from axis_nvr.media.budget import ByteBudget
+from axis_nvr.services.archive import make_archive
+from axis_nvr.services.disk_jobs import own_thread
+from axis_nvr.services.disks import Disks
+from axis_nvr.services.recorder import Recorder
+from axis_nvr.vapix.announcement import make_discovery
+from axis_nvr.vapix.api import endpoints
+
+
+def make_recorder(
+    reactor: Any, config: Config, release: Release, announce: Announce
+) -> list[IService]:
+    """Put the recorder together.
+
+    :returns: its parts in the order in which they are to start.
+    :raises ConfigError: something in the configuration cannot be used.
+    """
+    budget = ByteBudget(config.total_buffer_bytes)
+    registry = make_registry(reactor, config, budget)
+    base = lay_foundation(reactor, config, release)
+    kept = keep_disks(base)
+    recorder = Recorder(
+        registry,
+        kept.keepers,
+        budget,
+        reactor,
+        time.time,
+        version=release.version,
+        serial=base.serial,
+    )
+    for recording in config.recordings:
+        recorder.add(recording)
+    admission = partial(encryption, reactor, kept)
+    recordings = recorder.recordings
+    disks = Disks(
+        recorder.disks, kept.settings, recordings, own_thread(reactor), reactor, admission
+    )
+    rules = kept.settings.rules
+    archive = make_archive(reactor, kept.keepers, kept.errands, recordings, rules, time.time)
+    services = make_services(base, recorder, disks, archive)
+    served = endpoints(services)
+    site = make_site(services, served)
+    listeners = list(make_listeners(base, site, announce))
+    discovery = make_discovery(
+        reactor,
+        config,
+        base.serial,
+        release.version,
+        lambda: {listener.scheme: listener.port for listener in listeners},
+        paths=[endpoint.path for endpoint in served],
+    )
+    whole: IService = recorder
+    if config.demo:
+        from axis_nvr.simulator.demo import Demo  # loaded only if it is asked for
+
+        whole = Demo(reactor, recorder, services.accounts, announce)
+    # no thread before it is sure that we can listen, and found last: there is something to find
+    return [*listeners, base.thread, archive.pool, whole, disks.jobs, discovery]

@@ -1,0 +1,64 @@
+"""What the APIs call."""
+
+import time
+from functools import cache
+
+from axis_nvr.assembly.foundation import Foundation
+from axis_nvr.config import CameraConfig
+from axis_nvr.services.accounts import Accounts
+from axis_nvr.services.archive import Archive
+from axis_nvr.services.audit import Audit
+from axis_nvr.services.ca_certificates import FOLDER as CA_FOLDER
+from axis_nvr.services.ca_certificates import CaCertificates
+from axis_nvr.services.certificate import export_certificate
+from axis_nvr.services.continuous import ContinuousRecordings
+from axis_nvr.services.devices import Devices
+from axis_nvr.services.disks import Disks
+from axis_nvr.services.export.jobs import ExportJobs
+from axis_nvr.services.export_seal import Sealer
+from axis_nvr.services.exporting import Exports, Maker
+from axis_nvr.services.recorder import Recorder
+from axis_nvr.storage.files import Files
+from axis_nvr.vapix.api import Services
+
+
+def make_services(base: Foundation, recorder: Recorder, disks: Disks, archive: Archive) -> Services:
+    """Make what the APIs call.
+
+    :raises ConfigError: the state database cannot be read.
+    """
+    database, vault, state = base.database, base.vault, base.state
+    certificates = CaCertificates(database, state.path / CA_FOLDER)
+    continuous = ContinuousRecordings(database, recorder.recordings)
+    recorder.started = continuous.start
+
+    def changed(device_id: str, camera: CameraConfig | None) -> None:
+        cameras = recorder.recordings.registry.cameras
+        if camera is None:
+            cameras.pop(device_id, None)
+            return
+        cameras[device_id] = camera
+        if recorder.running:
+            continuous.start()
+
+    sealer = cache(lambda: Sealer(export_certificate(state, base.serial)))
+    maker = Maker(f"axis_nvr {base.release.version}", base.serial, sealer)
+    exports = Exports(Files(), archive.library, maker, time.time)
+    usb_disk = base.config.usb_disk
+    external = {} if usb_disk is None else {"USB_DISK": usb_disk}
+
+    return Services(
+        serial=base.serial,
+        build_date=base.release.build_date,
+        report=lambda: recorder.report,
+        accounts=Accounts(database, vault, f"AXIS_{base.serial}"),
+        audit=Audit(database, time.time),
+        devices=Devices(database, vault, base.config.cameras, changed, certificates.bundle),
+        certificates=certificates,
+        recordings=recorder.recordings,
+        continuous=continuous,
+        disks=disks,
+        archive=archive,
+        exports=exports,
+        export_jobs=ExportJobs(Files(), exports, external),
+    )
