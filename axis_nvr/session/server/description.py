@@ -38,6 +38,8 @@ VIDEO_PAYLOAD_TYPE = 96
 AUDIO_PAYLOAD_TYPE = 97
 METADATA_PAYLOAD_TYPE = 98
 PCMU_PAYLOAD_TYPE = 0
+#: Payload types that mean one thing everywhere (RFC 3551 §6).
+STATIC_PAYLOAD_TYPES = {"PCMU/8000": PCMU_PAYLOAD_TYPE, "PCMA/8000": 8, "JPEG/90000": 26}
 
 _UPRIGHT = "1.0,0,0;0,1.0,0;0,0,1.0"
 
@@ -68,10 +70,11 @@ class OfferedTrack:
         return int(self.encoding.split("/")[1])
 
 
-def h264_track(parameter_sets: Sequence[bytes], frame_rate: Fraction) -> OfferedTrack:
+def h264_track(parameter_sets: Sequence[bytes], frame_rate: Fraction | None) -> OfferedTrack:
     """Describe H.264.
 
     :param parameter_sets: SPS first.
+    :param frame_rate: None if it is not known.
     """
     profile = parameter_sets[0][1:4].hex()
     sprop = ",".join(_text(unit) for unit in parameter_sets)
@@ -79,10 +82,11 @@ def h264_track(parameter_sets: Sequence[bytes], frame_rate: Fraction) -> Offered
     return _video("H264", fmtp, frame_rate)
 
 
-def h265_track(parameter_sets: Sequence[bytes], frame_rate: Fraction) -> OfferedTrack:
+def h265_track(parameter_sets: Sequence[bytes], frame_rate: Fraction | None) -> OfferedTrack:
     """Describe H.265.
 
     :param parameter_sets: VPS, SPS and PPS in any order.
+    :param frame_rate: None if it is not known.
     """
     names = {
         nal.H265NalType.VPS: "sprop-vps",
@@ -94,6 +98,14 @@ def h265_track(parameter_sets: Sequence[bytes], frame_rate: Fraction) -> Offered
         for kind, name in names.items()
     ]
     return _video("H265", ";".join(parts), frame_rate)
+
+
+def jpeg_track(frame_rate: Fraction | None) -> OfferedTrack:
+    """Describe Motion JPEG, whose headers tell everything else.
+
+    :param frame_rate: None if it is not known.
+    """
+    return _video("JPEG", "", frame_rate)
 
 
 def aac_track(config: bytes, sample_rate: int, channels: int) -> OfferedTrack:
@@ -109,9 +121,38 @@ def aac_track(config: bytes, sample_rate: int, channels: int) -> OfferedTrack:
     return OfferedTrack("audio", AUDIO_PAYLOAD_TYPE, encoding, fmtp, 32)
 
 
+def opus_track(channels: int) -> OfferedTrack:
+    """Describe Opus: always 48 kHz and two channels, whatever is in it (RFC 7587 §7).
+
+    :param channels: that there are: 1 or 2.
+    """
+    fmtp = f"sprop-stereo={int(channels > 1)}"
+    return OfferedTrack("audio", AUDIO_PAYLOAD_TYPE, "OPUS/48000/2", fmtp, 64)
+
+
 def pcmu_track() -> OfferedTrack:
     """Describe G.711 µ-law."""
-    return OfferedTrack("audio", PCMU_PAYLOAD_TYPE, "PCMU/8000", "", 64)
+    return g711_track("PCMU", 8000, 1)
+
+
+def g711_track(name: str, sample_rate: int, channels: int) -> OfferedTrack:
+    """Describe G.711.
+
+    :param name: ``PCMU`` or ``PCMA``.
+    """
+    return samples_track(name, sample_rate, channels, 8)
+
+
+def samples_track(name: str, sample_rate: int, channels: int, bits: int) -> OfferedTrack:
+    """Describe sound without frames.
+
+    :param name: such as ``L16`` or ``G726-32``.
+    :param bits: of a sample.
+    """
+    encoding = f"{name}/{sample_rate}/{channels}" if channels > 1 else f"{name}/{sample_rate}"
+    kilobits = -(-sample_rate * channels * bits // 1000)
+    number = STATIC_PAYLOAD_TYPES.get(encoding, AUDIO_PAYLOAD_TYPE)
+    return OfferedTrack("audio", number, encoding, "", kilobits)
 
 
 def metadata_track() -> OfferedTrack:
@@ -171,12 +212,13 @@ def _media(track: OfferedTrack, control: str) -> MediaDescription:
     )
 
 
-def _video(name: str, fmtp: str, frame_rate: Fraction) -> OfferedTrack:
-    attributes: tuple[Attribute, ...] = (
-        ("framerate", f"{float(frame_rate):.6f}"),
-        ("transform", _UPRIGHT),
-    )
-    return OfferedTrack("video", VIDEO_PAYLOAD_TYPE, f"{name}/90000", fmtp, 50000, attributes)
+def _video(name: str, fmtp: str, frame_rate: Fraction | None) -> OfferedTrack:
+    encoding = f"{name}/90000"
+    attributes: tuple[Attribute, ...] = (("transform", _UPRIGHT),)
+    if frame_rate is not None:
+        attributes = ("framerate", f"{float(frame_rate):.6f}"), *attributes
+    number = STATIC_PAYLOAD_TYPES.get(encoding, VIDEO_PAYLOAD_TYPE)
+    return OfferedTrack("video", number, encoding, fmtp, 50000, attributes)
 
 
 def _text(unit: bytes) -> str:
