@@ -54,10 +54,7 @@ def _stream_maker(
             )
 
         buffer = GopBuffer(
-            0.0 if request.pre_buffer else None,
-            config.stream_buffer_bytes,
-            budget=budget,
-            consumer_failed=failed,
+            limit_bytes=config.stream_buffer_bytes, budget=budget, consumer_failed=failed
         )
         return CameraStream(plan_stream(request), buffer, open_session, reactor)
 

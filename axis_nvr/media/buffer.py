@@ -16,6 +16,7 @@ and the other consumers do not notice.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from zope.interface import Interface
 
@@ -83,6 +84,7 @@ class GopBuffer:
 
     :param pre_event_seconds: how far back an event's recording reaches: that much is kept, and
         never less than `KEPT_GOPS` whole groups. None: no pre-buffer, only the open group is kept.
+        It may be changed at any time, and counts from the next group that closes.
     :param limit_bytes: what is kept at most; the oldest whole groups go first.
     :param budget: the limit shared with the other buffers of the recorder.
     :param consumer_failed: told about each consumer that raised.
@@ -179,6 +181,29 @@ class GopBuffer:
     def buffered(self) -> list[Gop]:
         """Return the closed groups that are held, oldest first; parts one by one, none alone."""
         return [part for held in self._held for part in held.parts]
+
+    def since(self, utc_us: int) -> list[Gop]:
+        """Return the closed groups that a recording of what happened from a time on begins with.
+
+        They are whole, oldest first, parts one by one. The first one holds that time, or ends
+        after it; if the buffer does not reach as far back it is the oldest one. Who subscribes in
+        the same breath gets all that follows, the open group first: nothing twice, nothing missing.
+        """
+        first = len(self._held)
+        while first and self._is_wanted(self._held[first - 1], utc_us):
+            first -= 1
+        return [part for held in islice(self._held, first, None) for part in held.parts]
+
+    def _is_wanted(self, held: HeldGop, utc_us: int) -> bool:
+        """Tell whether a group holds something of the time from `utc_us` on, or still grows."""
+        last = held.parts[-1]
+        grows = not (self._starts_at_sync if self._units else last.complete)
+        return last.end_us > utc_us or (held is self._newest and grows)
+
+    @property
+    def open_us(self) -> int | None:
+        """When the open group starts: UTC, microseconds since 1970; None: nothing is open."""
+        return self._start_us if self._units else None
 
     def open_units(self) -> list[AccessUnit]:
         """Return what came of the open group so far (a copy of the list, not of the units)."""

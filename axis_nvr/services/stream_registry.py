@@ -3,6 +3,14 @@
 Cameras allow few sessions, so two recordings and a viewer that ask for the same device with the
 same effective options share one. The first who asks starts it, the last who goes stops it. For a
 camera given by URL no options are sent, so all its streams with the same tracks are one.
+
+What is shared holds groups for as long back as the one who wants most of it: its pre-event time is
+the longest that any share asks for, and follows as they come and go.
+
+Effective are the options that are sent. With a pre-buffer ``videozgopmode`` and ``videozfpsmode``
+are sent as ``fixed`` where they are not given, as what is set in the camera may be dynamic; so of
+an Axis camera a stream with a pre-buffer is another one than the stream without, unless both
+options are given.
 """
 
 from collections.abc import Callable, Iterable
@@ -66,22 +74,40 @@ class _Shared(Generic[StreamType]):
     stream: StreamType
     leases: list["StreamLease[StreamType]"] = field(default_factory=list)
 
+    def adjust(self) -> None:
+        """Hold groups for as long back as any share wants."""
+        wanted = [s.pre_event_seconds for s in self.leases if s.pre_event_seconds is not None]
+        buffer = self.stream.buffer
+        buffer.pre_event_seconds = max(wanted, default=None)
+        if not wanted:
+            buffer.clear()
+
 
 class StreamLease(Generic[StreamType]):
     """A share in a running stream.
 
     :ivar stream: the stream, which others may use too.
+    :ivar pre_event_seconds: how far back groups are held for this share; None: not at all.
     """
 
     def __init__(
-        self, stream: StreamType, release: Callable[["StreamLease[StreamType]"], "Deferred[None]"]
+        self,
+        registry: "StreamRegistry[StreamType]",
+        stream: StreamType,
+        pre_event_seconds: float | None,
     ) -> None:
         self.stream = stream
-        self._release = release
+        self.pre_event_seconds = pre_event_seconds
+        self._registry = registry
+
+    def want(self, pre_event_seconds: float | None) -> None:
+        """Have groups held for another time, or not at all."""
+        self.pre_event_seconds = pre_event_seconds
+        self._registry.adjust(self)
 
     def release(self) -> "Deferred[None]":
         """Give it back; fires when a stream that nobody else uses has stopped. Once is enough."""
-        return self._release(self)
+        return self._registry.release(self)
 
 
 class StreamRegistry(Generic[StreamType]):
@@ -116,15 +142,24 @@ class StreamRegistry(Generic[StreamType]):
             raise ConfigError("asks for neither video nor audio")
         return StreamRequest(camera, options, pre_buffer)
 
-    def acquire(self, request: StreamRequest) -> StreamLease[StreamType]:
-        """Take a share in the stream that serves a request; the first one starts it."""
+    def acquire(
+        self, request: StreamRequest, *, pre_event_seconds: float | None = None
+    ) -> StreamLease[StreamType]:
+        """Take a share in the stream that serves a request; the first one starts it.
+
+        :param pre_event_seconds: how far back groups are to be held; a request for a pre-buffer
+            has the shortest one without it.
+        """
+        if pre_event_seconds is None and request.pre_buffer:
+            pre_event_seconds = 0.0
         shared = self._shared.get(request.key)
         first = shared is None
         if shared is None:
             shared = _Shared(request, self._make_stream(request))
             self._shared[request.key] = shared
-        lease = StreamLease(shared.stream, self._release)
+        lease = StreamLease(self, shared.stream, pre_event_seconds)
         shared.leases.append(lease)
+        shared.adjust()
         if first:
             shared.stream.start()
         return lease
@@ -139,11 +174,19 @@ class StreamRegistry(Generic[StreamType]):
         stopping, self._shared = list(self._shared.values()), {}
         return gatherResults([self._stop(shared) for shared in stopping])
 
-    def _release(self, lease: StreamLease[StreamType]) -> "Deferred[None]":
+    def adjust(self, lease: StreamLease[StreamType]) -> None:
+        """Hold groups as the shares of a stream want it by now; see `StreamLease.want`."""
+        for shared in self._shared.values():
+            if lease in shared.leases:
+                shared.adjust()
+
+    def release(self, lease: StreamLease[StreamType]) -> "Deferred[None]":
+        """Take a share back; see `StreamLease.release`."""
         for key, shared in self._shared.items():
             if lease in shared.leases:
                 shared.leases.remove(lease)
                 if shared.leases:
+                    shared.adjust()
                     return succeed(None)
                 del self._shared[key]
                 return self._stop(shared)

@@ -7,10 +7,12 @@ from axis_nvr.config import CameraConfig
 from axis_nvr.errors import ConfigError
 from axis_nvr.media.buffer import GopBuffer
 from axis_nvr.media.stream_options import StreamOptions
+from axis_nvr.media.units import AccessUnit, Codec, VideoFormat
 from axis_nvr.services.stream_registry import StreamLease, StreamRegistry, StreamRequest
 
 AXIS = CameraConfig("front", address="192.168.0.90")
 OTHER = CameraConfig("yard", url="rtsp://192.168.0.91/live")
+VIDEO = VideoFormat(Codec.H264, b"avcC", 640, 360)
 
 
 class FakeStream:
@@ -60,6 +62,36 @@ class RegistryTests(SynchronousTestCase):
         one, two = self.acquire("device=yard&fps=25"), self.acquire("device=yard&fps=5")
         self.assertIs(one.stream, two.stream)
         self.assertEqual(one.stream.request.sent_options, "")
+
+    def test_the_same_with_and_without_a_pre_buffer(self) -> None:
+        """Shared where the camera is sent the same: the modes are given, or nothing is sent."""
+        given = "device=front&videozgopmode=fixed&videozfpsmode=fixed"
+        for text in (given, "device=yard"):
+            plain, looking_back = self.acquire(text), self.acquire(text, pre_buffer=True)
+            self.assertIs(plain.stream, looking_back.stream)
+            self.assertEqual(plain.stream.buffer.pre_event_seconds, 0.0)
+
+    def test_who_wants_most_decides(self) -> None:
+        """The buffer reaches as far back as the longest of all shares, and follows them."""
+        request = self.registry.request(StreamOptions.parse("device=yard"))
+        plain = self.registry.acquire(request)
+        buffer = plain.stream.buffer
+        self.assertIsNone(buffer.pre_event_seconds)
+        five = self.registry.acquire(request, pre_event_seconds=5)
+        ten = self.registry.acquire(request, pre_event_seconds=10)
+        self.assertEqual(buffer.pre_event_seconds, 10)
+        ten.release()
+        self.assertEqual(buffer.pre_event_seconds, 5)
+        five.want(30)
+        self.assertEqual(buffer.pre_event_seconds, 30)
+        for number in range(4):
+            buffer.push(AccessUnit(0, number * 1_000_000, 0, True, b"picture", VIDEO))
+        self.assertEqual(len(buffer.buffered()), 3)
+        five.release()
+        five.want(60)
+        self.assertIsNone(buffer.pre_event_seconds)
+        self.assertEqual(buffer.buffered(), [], "nobody looks back any more")
+        self.assertEqual(plain.stream.log, ["start"])
 
     def test_the_last_one_stops_it(self) -> None:
         """A stream runs until nobody has a share; a share is given back once."""
