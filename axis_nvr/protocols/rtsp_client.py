@@ -75,6 +75,7 @@ class CameraSession:
         self._ports: MediaPorts | None = None
         self._tracks: list[TrackDescription] = []
         self._warnings: list[str] = []
+        self._heard: float | None = None
         self._timer: IDelayedCall | None = None
         self._due: float | None = None
         self._opened: Deferred[Redirected | None] | None = None
@@ -109,6 +110,11 @@ class CameraSession:
     def statistics(self) -> Mapping[int, TrackStatistics]:
         """Tell what came of each track, by its index."""
         return self._receiver.statistics()
+
+    @property
+    def heard(self) -> float | None:
+        """When anything came last by the connection, in seconds of the reactor; None: never."""
+        return self._heard
 
     @property
     def clock_offset_us(self) -> int | None:
@@ -156,7 +162,7 @@ class CameraSession:
         """Take what came through the channel."""
         if self._over or self._dialogue is None:
             return
-        now = self._clock.seconds()
+        now = self._heard = self._clock.seconds()
         try:
             messages = self._receiver.receive(data, now, int(self._utc() * 1e6))
             if messages:

@@ -16,6 +16,9 @@ went: the buffer is interrupted with a gap, and goes on when the camera is back:
 Another configuration (`CameraStream.reconfigure`) is tried at once by a stream that waits, and used
 by one that plays the next time it connects.
 
+Documents that tell of events go past the buffer to an `IDocumentSink`, and at once: a stream that
+brings some is read when something comes, not on ticks. A stream may bring nothing but events.
+
 How long is waited is decided by `axis_nvr.services.backoff`, what kind of failure an exception is
 by `axis_nvr.services.stream_errors`, and whether a stream that plays is alive by
 `axis_nvr.services.liveness`.
@@ -33,13 +36,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from axis_nvr.media.buffer import GopBuffer
-from axis_nvr.media.units import AccessUnit, Format, Gap, GapReason, VideoFormat
+from axis_nvr.media.units import AccessUnit, Format, Gap, GapReason, MetadataFormat, VideoFormat
 from axis_nvr.protocols.failures import MediaMissing
 from axis_nvr.services.backoff import STABLE_SECONDS, Backoff
 from axis_nvr.services.liveness import Liveness
 from axis_nvr.services.stream_errors import ErrorKind, StreamError, kind_of, words_of
 from axis_nvr.services.stream_machine import StreamInputs, StreamMachine
-from axis_nvr.services.stream_plan import ICameraSession, SessionOpener, StreamPlan
+from axis_nvr.services.stream_plan import (
+    ICameraSession,
+    IDocumentSink,
+    SessionOpener,
+    StreamPlan,
+)
 from axis_nvr.services.stream_status import StreamState, StreamStatus, describe_track
 from axis_nvr.session.media_track import TrackStatistics
 
@@ -79,6 +87,7 @@ class CameraStream:
     :param clock: the reactor.
     :param utc: the time of day, in seconds since 1970.
     :param jitter: gives numbers from 0 to 1.
+    :param documents: takes what tells of events; needed where the plan wants them.
     """
 
     log = Logger()
@@ -92,9 +101,11 @@ class CameraStream:
         *,
         utc: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
+        documents: IDocumentSink | None = None,
     ) -> None:
         self.plan = plan
         self.buffer = buffer
+        self._documents = documents
         self._open_session = open_session
         self._clock = clock
         self._utc = utc
@@ -148,7 +159,11 @@ class CameraStream:
         """Have pictures when they come, for someone who watches, or on ticks."""
         self._urgent = urgent
         if self._session is not None:
-            self._session.set_urgent(urgent)
+            self._session.set_urgent(self._is_urgent)
+
+    @property
+    def _is_urgent(self) -> bool:
+        return self._urgent or self.plan.want_events
 
     @property
     def status(self) -> StreamStatus:
@@ -193,12 +208,16 @@ class CameraStream:
         if not self._accepting:  # a session that is being ended
             return
         self._bytes += len(unit.data)
-        self._last_utc_us = unit.utc_us
         form = unit.format
-        if isinstance(form, VideoFormat):
-            self._pictures += 1
         if self._formats.get(unit.track) is not form:
             self._formats[unit.track] = form
+        if isinstance(form, VideoFormat):
+            self._pictures += 1
+        elif isinstance(form, MetadataFormat):
+            if self._documents is not None:
+                self._documents.document_received(unit)
+            return
+        self._last_utc_us = unit.utc_us
         self.buffer.push(unit)
 
     def _look(self) -> None:
@@ -214,7 +233,7 @@ class CameraStream:
             self._backoff.succeeded()
         packets = {index: s.packets for index, s in session.statistics().items()}
         self._timer = self._clock.callLater(LOOK_SECONDS, self._look)
-        if (silence := liveness.look(packets, now)) is not None:
+        if (silence := liveness.look(packets, now, session.heard)) is not None:
             session.abort(Failure(MediaMissing(silence)))
 
     # What the states do: see `axis_nvr.services.stream_machine.StreamActions`.
@@ -271,7 +290,7 @@ class CameraStream:
         self._played_since = self._looked_at = self._clock.seconds()
         self._liveness = Liveness({t.index: t.kind for t in session.tracks}, self._played_since)
         self._timer = self._clock.callLater(LOOK_SECONDS, self._look)
-        session.set_urgent(self._urgent)
+        session.set_urgent(self._is_urgent)
         self._logged = None
         self.log.info(
             "{camera}: plays {tracks} by {protocol}",
@@ -279,6 +298,8 @@ class CameraStream:
             tracks=", ".join(f"{t.kind} {t.codec or t.encoding_name}" for t in session.tracks),
             protocol=self.plan.address.protocol,
         )
+        if self._documents is not None:
+            self._documents.began()
 
     def _report(self, reason: Failure) -> None:
         """Say of a failure what kind it is, and so what comes of it."""
@@ -314,6 +335,8 @@ class CameraStream:
         if session is not None:
             self._token = object()
             self._totals = self._totals.plus(session.statistics())
+        if self._documents is not None:
+            self._documents.ended(words)
         if self._last_utc_us is not None:
             start_us, now_us = self._last_utc_us, self._utc_us()
             gap = Gap(start_us, max(start_us, now_us), GapReason.DISCONNECTED, detail=words)

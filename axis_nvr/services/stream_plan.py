@@ -7,7 +7,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from axis_nvr.media.units import AccessUnit
+from axis_nvr.media.units import AccessUnit, Codec
 from axis_nvr.protocols.address import CameraAddress
 from axis_nvr.session.media_track import TrackStatistics
 from axis_nvr.session.tracks import TrackDescription
@@ -19,18 +19,35 @@ class StreamPlan:
 
     :param device: the id of the camera, for log and status.
     :param address: where the stream is and how to get at it.
+    :param want_events: fetch the track that tells of events, if there is one.
     """
 
     device: str
     address: CameraAddress
     want_video: bool = True
     want_audio: bool = False
+    want_events: bool = False
 
     def wants(self, track: TrackDescription) -> bool:
         """Tell whether a track of the camera's is to be fetched."""
         if track.codec is None:
             return False
+        if track.codec is Codec.ONVIF_METADATA:
+            return self.want_events
         return {"video": self.want_video, "audio": self.want_audio}.get(track.kind, False)
+
+
+class IDocumentSink(Protocol):
+    """Takes the documents by which a camera tells of its events. None of it waits or raises."""
+
+    def began(self) -> None:
+        """A session plays; its first documents, which tell all states, may have come before."""
+
+    def document_received(self, unit: AccessUnit) -> None:
+        """A document came."""
+
+    def ended(self, words: str) -> None:
+        """A session is gone, or did not begin, and why."""
 
 
 class ICameraSession(Protocol):
@@ -42,6 +59,10 @@ class ICameraSession(Protocol):
 
     def statistics(self) -> Mapping[int, TrackStatistics]:
         """Tell what came of each track, by its index."""
+
+    @property
+    def heard(self) -> float | None:
+        """When anything at all came last, in seconds of the reactor."""
 
     @property
     def clock_offset_us(self) -> int | None:

@@ -391,6 +391,7 @@ class Dialogue:
                 server=self._server,
                 timeout_seconds=self._client.session_timeout_seconds,
                 jitter=self._jitter,
+                quiet=self._setup is not None and self._setup.brings_events_only,
             )
             self._keep_alive.schedule(now)
 

@@ -25,6 +25,9 @@ RECEIVER_REPORT_INTERVAL_SECONDS = 5.0
 #: connections, the lower one for servers that announce nonsense.
 MAX_INTERVAL_SECONDS = 30.0
 MIN_INTERVAL_SECONDS = 1.0
+#: The longest time between two rounds of a session that is quiet while all is well, in seconds: by
+#: what it answers is known that it lives.
+QUIET_INTERVAL_SECONDS = 10.0
 #: How much earlier than half the timeout a round may begin, as a part of that half, so that many
 #: cameras are not asked in one moment.
 _JITTER = 0.2
@@ -38,6 +41,7 @@ class KeepAlive:
     :param server: its Server header.
     :param timeout_seconds: of the session.
     :param jitter: gives numbers from 0 to 1.
+    :param quiet: nothing may come for long: the session brings events and no pictures.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class KeepAlive:
         server: str,
         timeout_seconds: float,
         jitter: Callable[[], float],
+        quiet: bool = False,
     ) -> None:
         usual = ["GET_PARAMETER"] if "GET_PARAMETER" in public or not options_work else []
         if "evostream" in server.lower() and not usual:
@@ -58,6 +63,7 @@ class KeepAlive:
         spare = ["SET_PARAMETER"] if "SET_PARAMETER" in public else []
         self._spare = [m for m in (*spare, "OPTIONS", "GET_PARAMETER") if m not in self._usual]
         self._timeout_seconds = timeout_seconds
+        self._longest_seconds = QUIET_INTERVAL_SECONDS if quiet else MAX_INTERVAL_SECONDS
         self._jitter = jitter
         self._refused: set[str] = set()
         self._forbidden = False
@@ -73,7 +79,7 @@ class KeepAlive:
     def interval_seconds(self) -> float:
         """The longest time between the beginnings of two rounds."""
         half = self._timeout_seconds / 2
-        return min(max(half, MIN_INTERVAL_SECONDS), MAX_INTERVAL_SECONDS)
+        return min(max(half, MIN_INTERVAL_SECONDS), self._longest_seconds)
 
     def schedule(self, now: float) -> None:
         """Plan the next round, up to a fifth earlier than the interval."""

@@ -9,7 +9,8 @@
 The time of a unit is known exactly once a sender report, or a header extension with the time, has
 come for its track. So that the first pictures of a recording have it, what comes at the start is
 held until each track that sends has had one, but no longer than `HOLD_SECONDS` and no more than
-`HOLD_BYTES`; then all of it goes out in order, and from there on each unit leaves at once.
+`HOLD_BYTES`; then all of it goes out in order, and from there on each unit leaves at once. A
+session that brings documents alone holds nothing: they tell their own time, and it is urgent.
 
 Reports (RTCP) advise and never decide: what cannot be read, or is about a source that is not
 ours, is counted and passed over (quirk 23).
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from axis_nvr.errors import WireError
-from axis_nvr.media.units import AccessUnit
+from axis_nvr.media.units import AccessUnit, Codec
 from axis_nvr.session.depacketizers import Frame
 from axis_nvr.session.interleaved import InterleavedReader, build_frame
 from axis_nvr.session.media_track import MediaTrack, TrackStatistics
@@ -105,7 +106,12 @@ class MediaReceiver:
         self._running: MediaTrack | None = None  # whose packets are taken in bulk
         self._run: Pictures | None = None  # by this
         self._now, self._now_us = 0.0, 0
-        self._held: list[tuple[MediaTrack, Frame, float, int]] | None = []
+        documents_only = all(
+            track.description.codec is Codec.ONVIF_METADATA for track in self._tracks.values()
+        )
+        self._held: list[tuple[MediaTrack, Frame, float, int]] | None = (
+            None if self._tracks and documents_only else []
+        )
         self._held_bytes = 0
         self._hold_end: float | None = None
         self._next_report: float | None = None

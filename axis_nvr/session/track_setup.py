@@ -186,6 +186,11 @@ class TrackSetup:
             return video[0]
         return None if self.set_up else self.refused[0]
 
+    @property
+    def brings_events_only(self) -> bool:
+        """Whether neither pictures nor sound were set up, but what tells of events."""
+        return bool(self.set_up) and all(e.track.kind == "application" for e in self.set_up)
+
     def _interleaved(self) -> list[InterleavedTransport]:
         transports = (event.transport for event in self.set_up)
         return [t for t in transports if isinstance(t, InterleavedTransport)]

@@ -1,5 +1,6 @@
 """One stream of a camera, kept going: its states, waits, gaps, status and log."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import ConfigError, PeerRefused
 from axis_nvr.media.buffer import GopBuffer
-from axis_nvr.media.units import AccessUnit, Codec, Gap, GapReason, VideoFormat
+from axis_nvr.media.units import AccessUnit, Codec, Gap, GapReason, MetadataFormat, VideoFormat
 from axis_nvr.protocols.address import CameraAddress, StreamProtocol
 from axis_nvr.services.camera_stream import LOOK_SECONDS, REPEAT_LOG_SECONDS, CameraStream
 from axis_nvr.services.liveness import SILENCE_SECONDS
@@ -42,11 +43,12 @@ def unit(utc_us: int, sync: bool = True) -> AccessUnit:
 class FakeSession:
     """A session that plays as it is told."""
 
-    def __init__(self) -> None:
-        self.tracks = (VIDEO,)
+    def __init__(self, *tracks: TrackDescription) -> None:
+        self.tracks = tracks or (VIDEO,)
         self.received = self.lost_packets = 0
         self.encrypted = False
         self.clock_offset_us = 1234
+        self.heard: float | None = None
         self.warnings = ("odd",)
         self.urgent: list[bool] = []
         self.closing: Deferred[None] | None = None
@@ -122,9 +124,9 @@ class StreamCase(SynchronousTestCase):
         self.attempts.append((plan, deliver, lost, deferred))
         return deferred
 
-    def play(self) -> FakeSession:
+    def play(self, *tracks: TrackDescription) -> FakeSession:
         """Have the newest attempt succeed."""
-        session = FakeSession()
+        session = FakeSession(*tracks)
         self.attempts[-1][3].callback(session)
         return session
 
@@ -144,6 +146,74 @@ class StreamCase(SynchronousTestCase):
         """How long is waited now."""
         retry_us = self.stream.status.retry_us
         return None if retry_us is None else retry_us / 1e6 - self.clock.seconds()
+
+
+class Documents:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def began(self) -> None:
+        self.told.append("began")
+
+    def document_received(self, unit: AccessUnit) -> None:
+        self.told.append(bytes(unit.data).decode())
+
+    def ended(self, words: str) -> None:
+        self.told.append(f"ended: {words}")
+
+
+class DocumentTests(StreamCase):
+    """A stream that brings events, alone or beside pictures."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.documents = Documents()
+        self.stream = CameraStream(
+            replace(PLAN, want_events=True),
+            self.stream.buffer,
+            self.open,
+            self.clock,
+            utc=self.clock.seconds,
+            jitter=lambda: 0.0,
+            documents=self.documents,
+        )
+
+    def test_past_the_buffer(self) -> None:
+        """Documents go to who wants them and not to the recordings; pictures as ever."""
+        self.stream.start()
+        session = self.play()
+        self.assertEqual(session.urgent, [True])
+        self.stream.set_urgent(False)
+        self.assertEqual(session.urgent, [True, True])
+        deliver = self.attempts[0][1]
+        deliver(AccessUnit(2, 1_000_000_000, 0, True, b"<a/>", MetadataFormat()))
+        self.assertEqual(self.consumer.units, [])
+        deliver(unit(1_000_000_000))
+        self.assertEqual(len(self.consumer.units), 1)
+        self.lose(ConnectionDone())
+        self.assertEqual(self.documents.told[:2], ["began", "<a/>"])
+        self.assertIn("ended: ", self.documents.told[2])
+        deliver(AccessUnit(2, 1_000_000_000, 0, True, b"<late/>", MetadataFormat()))
+        self.assertEqual(len(self.documents.told), 3)
+
+    def test_wanted(self) -> None:
+        """The track that tells of events is fetched where it is wanted, and only there."""
+        track = replace(VIDEO, kind="application", codec=Codec.ONVIF_METADATA)
+        self.assertTrue(self.stream.plan.wants(track))
+        self.assertFalse(PLAN.wants(track))
+        self.assertFalse(self.stream.plan.wants(replace(track, codec=None)))
+
+    def test_a_camera_that_says_nothing_any_more(self) -> None:
+        """A session of events alone ends when the camera does not answer signs of life."""
+        self.stream.start()
+        session = self.play(replace(VIDEO, kind="application", codec=Codec.ONVIF_METADATA))
+        session.heard = self.clock.seconds()
+        self.clock.pump([LOOK_SECONDS] * 14)
+        self.assertIsNone(session.aborted, "it is silent, and that is all right")
+        self.clock.pump([LOOK_SECONDS] * 2)
+        self.assertIsNotNone(session.aborted)
 
 
 class LifeTests(StreamCase):

@@ -2,7 +2,12 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from axis_nvr.services.liveness import SILENCE_SECONDS, VIDEO_SILENCE_SECONDS, Liveness
+from axis_nvr.services.liveness import (
+    EVENTS_SILENCE_SECONDS,
+    SILENCE_SECONDS,
+    VIDEO_SILENCE_SECONDS,
+    Liveness,
+)
 
 
 class LivenessTests(SynchronousTestCase):
@@ -41,3 +46,18 @@ class LivenessTests(SynchronousTestCase):
     def test_tracks_of_no_interest(self) -> None:
         """Packets of a track that was not set up count for nothing."""
         self.assertIn("nothing came", self.liveness.look({7: 9}, SILENCE_SECONDS) or "")
+
+    def test_events_alone(self) -> None:
+        """A session of events is silent for hours and lives while the camera answers anything."""
+        liveness = Liveness({2: "application"}, 0.0)
+        for second in range(0, 3600, 10):
+            self.assertIsNone(liveness.look({2: 1}, second + 2.0, float(second)))
+        heard = 3590.0
+        self.assertIsNone(liveness.look({2: 1}, heard + EVENTS_SILENCE_SECONDS - 1, heard))
+        verdict = liveness.look({2: 1}, heard + EVENTS_SILENCE_SECONDS, heard)
+        self.assertIn("not a word", verdict or "")
+
+    def test_events_beside_pictures(self) -> None:
+        """Events do not make up for pictures that stopped, nor do signs of life."""
+        liveness = Liveness({0: "video", 2: "application"}, 0.0)
+        self.assertIn("nothing came", liveness.look({0: 0, 2: 0}, SILENCE_SECONDS, 9.0) or "")

@@ -4,6 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import RemoteProtocolError
 from axis_nvr.session.dialogue_events import Ended, Paused, Playing, TracksDescribed, TrackSetUp
+from axis_nvr.session.tracks import TrackDescription
 from axis_nvr.session.transports import (
     Delivery,
     InterleavedTransport,
@@ -110,6 +111,17 @@ class DialogueTests(SynchronousTestCase):
         """The next thing to happen is a sign of life."""
         conversation = Conversation(self.camera).start(now=1000.0)
         self.assertEqual(conversation.dialogue.next_timeout(), 1030.0)
+
+    def test_signs_of_life_of_a_session_of_events(self) -> None:
+        """They come more often where neither pictures nor sound were set up."""
+        self.camera.sdp = self.camera.sdp.replace("vana", "vnd.onvif.metadata")
+        for kinds, expected in (({"application"}, 1010.0), ({"application", "audio"}, 1030.0)):
+
+            def want(track: TrackDescription, kinds: set[str] = kinds) -> bool:
+                return track.kind in kinds
+
+            conversation = Conversation(self.camera, want=want).start(now=1000.0)
+            self.assertEqual(conversation.dialogue.next_timeout(), expected)
 
     def test_pause_and_play(self) -> None:
         """A stream can be stopped and go on, or begin elsewhere."""

@@ -12,6 +12,7 @@ def keep_alive(
     server: str = "",
     timeout_seconds: float = 60,
     jitter: float = 0.0,
+    quiet: bool = False,
 ) -> KeepAlive:
     return KeepAlive(
         frozenset(public.split()),
@@ -19,6 +20,7 @@ def keep_alive(
         server=server,
         timeout_seconds=timeout_seconds,
         jitter=lambda: jitter,
+        quiet=quiet,
     )
 
 
@@ -112,6 +114,13 @@ class TimeTests(SynchronousTestCase):
         """A round begins at half the timeout, within sane bounds."""
         for timeout, expected in ((60, 30.0), (10, 5.0), (1, 1.0), (600, 30.0)):
             subject = keep_alive(timeout_seconds=timeout)
+            subject.schedule(1000.0)
+            self.assertEqual(subject.next_at, 1000.0 + expected)
+
+    def test_a_session_that_is_quiet(self) -> None:
+        """Where events are all that comes, the camera is asked often whether it lives."""
+        for timeout, expected in ((60, 10.0), (10, 5.0), (1, 1.0)):
+            subject = keep_alive(timeout_seconds=timeout, quiet=True)
             subject.schedule(1000.0)
             self.assertEqual(subject.next_at, 1000.0 + expected)
 

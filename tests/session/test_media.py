@@ -20,6 +20,7 @@ IDR_NAL = IDR + bytes(range(16, 80))
 P_NAL = P + bytes(range(60, 100))
 SETS = [H264_SPS, H264_PPS]
 NOW_US = START_US + 100_000_000  # at now = 100
+METADATA = replace(track(2, Codec.ONVIF_METADATA, payload_type=98), kind="application")
 AUDIO = track(1, Codec.PCMA, payload_type=8, clock_rate=8000)
 
 
@@ -113,6 +114,16 @@ class TimeTests(SynchronousTestCase):
         self.assertEqual(camera.recorder.units, [])
         camera.recorder.feed(frames([report(0, NOW_US, 5)], 3))
         self.assertEqual([unit.track for unit in camera.recorder.units], [0, 0, 1])
+
+    def test_documents_alone_do_not_wait(self) -> None:
+        """A session that brings events only hands them on at once: each tells its own time."""
+        recorder = Recorder([METADATA])
+        recorder.feed(frames(Sender(98).unit([b"<tt:MetadataStream/>"], 0), 4))
+        self.assertEqual([unit.data for unit in recorder.units], [b"<tt:MetadataStream/>"])
+        self.assertIsNone(recorder.media._hold_end)
+        beside = Recorder([track(), METADATA])
+        beside.feed(frames(Sender(98).unit([b"<tt:MetadataStream/>"], 0), 4))
+        self.assertEqual(beside.units, [])
 
     def test_replay_extension_tells_the_time(self) -> None:
         """Axis with ``onvifreplayext=1`` tells it with the first packet: nothing waits."""
