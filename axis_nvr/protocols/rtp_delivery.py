@@ -17,6 +17,7 @@ from typing import Protocol as Interface
 from twisted.internet.error import CannotListenError, MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 
+from axis_nvr.protocols.pacing import PacedSender
 from axis_nvr.session.rtp_sender import RTP_HEADER_BYTES
 from axis_nvr.session.server.sessions import RequestRefused
 
@@ -45,6 +46,8 @@ class IClientConnection(Interface):
     """The RTSP connection of a client, as deliveries see it."""
 
     blocked: bool  #: whether the client does not keep up
+    account: str  #: whose name it is spoken in, empty for nobody's
+    carried: dict[Any, Any]  #: the sessions whose packets travel in it, and what is theirs
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -66,6 +69,10 @@ class IClientConnection(Interface):
     @property
     def tunnelled(self) -> bool:
         """Whether HTTP is around it."""
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether TLS is around it."""
 
 
 class InterleavedDelivery:
@@ -138,6 +145,7 @@ class UdpPorts:
 
     :param interface: the IP address to bind to, empty for all.
     :param multicast: whether groups are sent to as well.
+    :param paced: whether frames go out in small bursts.
     """
 
     def __init__(
@@ -146,12 +154,14 @@ class UdpPorts:
         interface: str = "",
         *,
         multicast: bool = False,
+        paced: bool = False,
         ports: Sequence[int] = UDP_PORTS,
     ) -> None:
         self._reactor = reactor
         self._multicast = multicast
         self._interface = interface
         self._candidates = ports
+        self._paced = paced
         self._listening: list[Any] = []
         self._deliveries: dict[tuple[str, int], UdpDelivery] = {}
         self.rtp = UdpPort(lambda data, source: None)
@@ -186,6 +196,12 @@ class UdpPorts:
         self._listening = [first, second]
         return True
 
+    def pacer(
+        self, send: Callable[[bytes], None], resumed: Callable[[], None]
+    ) -> PacedSender | None:
+        """Return what lets packets out in small bursts; None where that is not wanted."""
+        return PacedSender(self._reactor, send, resumed) if self._paced else None
+
     def add(self, delivery: "UdpDelivery") -> None:
         """Hand receiver reports from the client's RTCP port to `delivery`."""
         self._deliveries[delivery.rtcp_address] = delivery
@@ -213,6 +229,7 @@ class UdpDelivery:
 
     :param report_received: takes what comes from the client's RTCP port.
     :param disconnect: closes the client's RTSP connection.
+    :param resumed: called when frames are taken again after one was turned away.
     """
 
     def __init__(
@@ -223,8 +240,10 @@ class UdpDelivery:
         blocksize: int | None,
         report_received: Callable[[bytes], None],
         disconnect: Callable[[], None],
+        resumed: Callable[[], None],
     ) -> None:
         self._ports = ports
+        self._paced = ports.pacer(lambda packet: ports.rtp.send(packet, self.rtp_address), resumed)
         self.rtp_address = (host, client_ports[0])
         self.rtcp_address = (host, client_ports[1])
         self.payload_limit = payload_limit(blocksize, MAX_DATAGRAM_PACKET_BYTES)
@@ -234,6 +253,8 @@ class UdpDelivery:
 
     def send(self, packets: Sequence[bytes]) -> bool:
         """Send the packets of one frame."""
+        if self._paced is not None:
+            return self._paced.send(packets)
         send, address = self._ports.rtp.send, self.rtp_address
         for packet in packets:
             send(packet, address)
@@ -250,6 +271,8 @@ class UdpDelivery:
     def close(self) -> None:
         """Forget the client."""
         self._ports.remove(self)
+        if self._paced is not None:
+            self._paced.close()
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 Source: RFC 2326 §10, §12.39; the replies of Axis devices.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
@@ -33,6 +33,8 @@ MAX_TRACKS = 16
 _MAX_CHANNEL = 255
 
 T = TypeVar("T")
+#: Told of a PLAY that was answered, the first of its session, and the connection it came by.
+Played: TypeAlias = Callable[[Asked, IClientConnection], None]
 AnyDelivery: TypeAlias = InterleavedDelivery | UdpDelivery | MulticastDelivery
 
 
@@ -41,11 +43,13 @@ class ClientSession:
     """What the server attached to a session.
 
     :ivar connection: the one that carries its packets; None while none does.
+    :ivar has_played: whether it ever did.
     """
 
     presentation: IPresentation
     deliveries: dict[int, AnyDelivery] = field(default_factory=dict)
     connection: IClientConnection | None = None
+    has_played: bool = False
 
 
 class Reply(NamedTuple):
@@ -75,6 +79,7 @@ class RequestAnswerer:
     :param udp: the ports that datagrams are sent from.
     :param multicast: where tracks go for clients that ask for multicast; None: they may not.
     :param srtp: has the keys, if media is to be protected; None: it goes as plain RTP.
+    :param played: called with what a client begins to play, once for each session.
     """
 
     log = Logger()
@@ -87,8 +92,11 @@ class RequestAnswerer:
         udp: UdpPorts,
         multicast: MulticastGroup | None,
         srtp: SrtpGate | None = None,
+        *,
+        played: Played = lambda asked, connection: None,
     ) -> None:
         self._clock = clock
+        self._played = played
         self._presentations = presentations
         self._sessions = sessions
         self._udp = udp
@@ -115,6 +123,9 @@ class RequestAnswerer:
             answer = await _settled(client.presentation.play(asked))
             if asked.session.application is not client:  # torn down meanwhile
                 raise RequestRefused(454)
+            if not client.has_played:
+                client.has_played = True
+                self._played(asked, connection)
             return Reply(_play_headers(asked.session, answer), playing=client.presentation)
         if asked.method == "PAUSE":
             client.presentation.pause()
@@ -125,6 +136,8 @@ class RequestAnswerer:
         """Stop what a session plays; it is out of the table already."""
         client, session.application = session.application, None
         if isinstance(client, ClientSession):
+            if client.connection is not None:
+                client.connection.carried.pop(session, None)
             with self.log.failuresHandled("while stopping a presentation"):
                 client.presentation.stop()
             for delivery in client.deliveries.values():
@@ -190,6 +203,7 @@ class RequestAnswerer:
         client.deliveries[track] = delivery
         if isinstance(delivery, InterleavedDelivery):
             client.connection = connection
+            connection.carried[session] = client
         transport = replace(transport, ssrc=ssrc, mode="PLAY")
         session.tracks[track] = transport
         return transport
@@ -253,6 +267,7 @@ class RequestAnswerer:
             asked.blocksize,
             report_received,
             connection.disconnect,
+            client.presentation.writable,
         )
 
     def _to_group(

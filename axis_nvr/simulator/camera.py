@@ -27,6 +27,7 @@ from twisted.logger import Logger
 from twisted.web.server import Site
 
 from axis_nvr.errors import ConfigError
+from axis_nvr.protocols.admission import FixedAdmission
 from axis_nvr.protocols.rtp_delivery import MulticastGroup
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.session.digest import Credentials
@@ -145,9 +146,8 @@ class VirtualCamera(Service):
         return RtspServerFactory(
             reactor,
             self.presentations,
-            guard=guard,
-            tunnel_check=tunnel_check,
-            tunnel_guard=guard if settings.authenticate_over_http else open_guard,
+            admission=FixedAdmission(guard, tunnel_check),
+            inner_guard=guard if settings.authenticate_over_http else open_guard,
             intercept=self._intercept,
             session_limit=settings.session_limit,
             interface=settings.interface,

@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
@@ -12,10 +13,17 @@ from twisted.internet.testing import FakeDatagramTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.protocols import rtsp_server
+from axis_nvr.protocols.admission import FixedAdmission
 from axis_nvr.protocols.presentation import IDelivery, IPresentation, PlayAnswer, TrackStart
-from axis_nvr.protocols.rtp_delivery import UDP_PORTS, MulticastGroup, payload_limit
-from axis_nvr.protocols.rtsp_server import RtspServerFactory, RtspServerProtocol
-from axis_nvr.session.server.dialogue import Asked
+from axis_nvr.protocols.rtp_delivery import (
+    UDP_PORTS,
+    IClientConnection,
+    MulticastGroup,
+    payload_limit,
+)
+from axis_nvr.protocols.rtsp_connection import RtspServerProtocol
+from axis_nvr.protocols.rtsp_server import RtspServerFactory
+from axis_nvr.session.server.dialogue import Asked, Guard
 from axis_nvr.session.server.presentation_url import PresentationUrl
 from axis_nvr.session.server.sessions import RequestRefused
 from axis_nvr.wire.rtsp import Headers, Request, Response, encode, read_message
@@ -468,13 +476,93 @@ class TunnelTests(ServerTestCase):
         def check(message: Request) -> None:
             raise RequestRefused(401, headers=[("WWW-Authenticate", 'Digest realm="x"')])
 
-        self.make_server(tunnel_check=check)
+        self.make_server(admission=FixedAdmission(tunnel_check=check))
         _, transport = self.half("GET")
         self.assertTrue(transport.value().startswith(b"HTTP/1.0 401 Unauthorized\r\n"))
         self.assertIn(b"WWW-Authenticate", transport.value())
 
 
+class Names:
+    """Lets everybody in, in the name that the request gives."""
+
+    def guard(self, connection: IClientConnection) -> Guard:
+        def let_in(asked: Request, session: object, now: float) -> None:
+            connection.account = asked.headers.get("X-Name")
+
+        return let_in
+
+    def tunnel(self, asked: Request, connection: IClientConnection) -> str:
+        return asked.headers.get("X-Name")
+
+
+class AccountTests(ServerTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.played: list[tuple[str, str, str]] = []
+        self.make_server(
+            admission=Names(),
+            played=lambda asked, connection: self.played.append(
+                (asked.url.path, connection.account, connection.client_host)
+            ),
+        )
+
+    def half(self, method: str, name: str) -> tuple[RtspServerProtocol, MemoryTransport]:
+        protocol, transport = self.connect()
+        head = Headers([("x-sessioncookie", "c"), ("X-Name", name)])
+        protocol.dataReceived(encode(Request(method, "/x", head, version="HTTP/1.0")))
+        return protocol, transport
+
+    def set_up_and_play(
+        self, up: RtspServerProtocol, down: MemoryTransport, encoded: bool = False
+    ) -> None:
+        session = ""
+        for method in ("SETUP", "PLAY", "PAUSE", "PLAY"):
+            headers = {"Transport": TCP} if method == "SETUP" else {"Session": session}
+            asked = request(method, **{"X-Name": "vera", **headers})
+            down.clear()
+            up.dataReceived(base64.b64encode(asked) if encoded else asked)
+            self.assertIn(b"RTSP/1.0 200", down.value())
+            session = down.value().partition(b"Session: ")[2].partition(b";")[0].decode()
+
+    def test_who_plays_what(self) -> None:
+        """It is told once for each session: what, who, from where."""
+        self.set_up_and_play(*self.connect())
+        self.assertEqual(self.played, [("/axis-media/media.amp", "vera", "10.0.0.9")])
+
+    def test_a_tunnel_is_its_owners(self) -> None:
+        """Nobody may speak in the tunnel of another account; what it plays its owner plays."""
+        _, down = self.half("GET", "olga")
+        _, stranger = self.half("POST", "vera")
+        self.assertTrue(stranger.value().startswith(b"HTTP/1.0 404"))
+        up, _ = self.half("POST", "olga")
+        self.set_up_and_play(up, down, encoded=True)
+        self.assertEqual(self.played[0][1], "olga")
+
+    def test_admitted_by_others(self) -> None:
+        """Whom the HTTP server let in is asked nothing, and speaks RTSP from the first byte."""
+        protocol = self.server.build_admitted("10.0.0.9", "adam")
+        assert protocol is not None
+        transport = MemoryTransport()
+        protocol.makeConnection(transport)
+        self.set_up_and_play(protocol, transport)
+        self.assertEqual(self.played[0][1], "adam")
+        transport.clear()
+        protocol.dataReceived(b"GET / HTTP/1.0\r\n\r\n")
+        self.assertTrue(transport.value().startswith(b"RTSP/1.0 505"))
+
+
 class LimitTests(ServerTestCase):
+    def test_connections_of_one_address(self) -> None:
+        """One address cannot take all the room."""
+        self.patch(rtsp_server, "MAX_ADDRESS_CONNECTIONS", 1)
+        first, _ = self.connect()
+        peer = IPv4Address("TCP", "10.0.0.9", 2)
+        self.assertIsNone(self.server.buildProtocol(peer))
+        self.assertIsNone(self.server.build_admitted("10.0.0.9", "adam"))
+        self.assertIsNotNone(self.server.buildProtocol(IPv4Address("TCP", "10.0.0.8", 2)))
+        first.connectionLost()
+        self.assertIsNotNone(self.server.buildProtocol(peer))
+
     def test_connections(self) -> None:
         """Beyond the limit connections are closed at once."""
         self.patch(rtsp_server, "MAX_CONNECTIONS", 2)

@@ -6,7 +6,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from axis_nvr.protocols.rtsp_server import RtspServerProtocol
+from axis_nvr.protocols.rtsp_connection import RtspServerProtocol
 from axis_nvr.session.digest import Authenticator
 from axis_nvr.simulator.camera import CameraSettings, VirtualCamera
 from axis_nvr.wire.rtcp import RtcpPacket, parse_compound
