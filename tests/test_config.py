@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from axis_nvr.config import CameraConfig, Config, DiskConfig, load_config
+from axis_nvr.config import CameraConfig, Config, DiskConfig, EventsConfig, load_config
 from axis_nvr.errors import ConfigError
 
 CAMERA = '[[camera]]\nid = "front"\naddress = "192.168.0.90"\n'
@@ -96,6 +96,14 @@ WRONG: list[tuple[str, str, list[str]]] = [
         '[[camera]]\nid="a"\nurl="rtsp://u:s3cret@b/"\nusername="u"',
         ["username", "url already"],
     ),
+    ("events of another type", "events = true", ["events", "a table"]),
+    ("unknown events key", "[events]\nmotions = []", ["[events]", "motions", "not a key"]),
+    ("motion of another type", '[events]\nmotion = "vmd"', ["[events]", "motion", "an array"]),
+    ("unknown motion", '[events]\nmotion = ["vmd5"]', ["motion", "vmd, ", "'vmd5'"]),
+    ("motion no words", CAMERA + "motion = [{}]", ["'front'", "motion", "vmd"]),
+    ("topic of another type", "[events]\nmotion_topic = 1", ["motion_topic", "text"]),
+    ("camera events of another type", CAMERA + 'events = "on"', ["events", "true or false"]),
+    ("events_with_video of another type", CAMERA + "events_with_video = 1", ["with_video", "true"]),
     ("recording without disk", '[[recording]]\noptions=""', ["[[recording]] number 1", "disk"]),
     ("recording without options", '[[recording]]\ndisk="HDD_DISK"', ["options", "missing"]),
     ("options of another type", RECORDING.replace('"device=front"', "1"), ["options", "text"]),
@@ -157,7 +165,7 @@ class ReadingTests(SynchronousTestCase):
         """)
         front, yard = config.cameras
         expected = CameraConfig(
-            "front", "192.168.0.90", username="root", password="pass", ca=b"PEM"
+            "front", "192.168.0.90", username="root", password="pass", ca=b"PEM", events=True
         )
         self.assertEqual(front, expected)
         self.assertEqual(yard.url, "rtsp://192.168.0.91:554/live")
@@ -258,6 +266,22 @@ class ReadingTests(SynchronousTestCase):
         loaded = self.load('usb_disk = "usb"')
         self.assertEqual(loaded.usb_disk, self.folder / "usb")
 
+    def test_events(self) -> None:
+        """Those of Axis cameras are listened to, those of others where it is asked for."""
+        url = '[[camera]]\nid = "yard"\nurl = "rtsp://192.168.0.91/live"\n'
+        front, yard = self.load(CAMERA + url).cameras
+        self.assertEqual((front.events, front.motion, front.events_with_video), (True, (), None))
+        self.assertEqual((yard.events, yard.motion), (False, ("vmd", "onvif")))
+        text = 'events = false\nmotion = ["pir", "guards", "pir"]\nevents_with_video = true'
+        front = self.camera(CAMERA + text)
+        self.assertEqual(
+            (front.events, front.motion, front.events_with_video), (False, ("pir", "guards"), True)
+        )
+        self.assertTrue(self.camera(url + "events = true").events)
+        self.assertEqual(self.load("").events, EventsConfig())
+        table = '[events]\nmotion = ["onvif"]\nmotion_topic = "tnsaxis:X/Y"\nwith_video = true'
+        self.assertEqual(self.load(table).events, EventsConfig(("onvif",), "tnsaxis:X/Y", True))
+
     def test_the_scheme_says_how(self) -> None:
         """Without a protocol the URL's scheme decides, and the URL becomes rtsp or rtsps."""
         for url, protocol, bare in (
@@ -342,7 +366,7 @@ class ReadingTests(SynchronousTestCase):
             ),
             max_leaves=8,
         ),
-        st.sampled_from(["camera", "recording", "disk", "http", "serial", "state_dir", "x"]),
+        st.sampled_from(["camera", "recording", "disk", "events", "http", "serial", "x"]),
     )
     def test_whatever_comes(self, value: object, key: str) -> None:
         """Any value of any key is read or refused with a `ConfigError`."""

@@ -9,6 +9,7 @@ know, above this layer.
 """
 
 from axis_nvr.config.disk import DiskConfig
+from axis_nvr.config.events import EventsConfig
 from axis_nvr.config.load import DEFAULT_DISK_ID, DEFAULT_ENDPOINTS, DEFAULT_STATE_DIR, load_config
 from axis_nvr.config.values import NONE, CameraConfig, Config, RecordingConfig
 
@@ -20,6 +21,7 @@ __all__ = [
     "CameraConfig",
     "Config",
     "DiskConfig",
+    "EventsConfig",
     "RecordingConfig",
     "load_config",
 ]

@@ -2,6 +2,10 @@
 
 A camera has an ``address``, as Axis cameras do, or a ``url``; the URL may tell the protocol by its
 scheme, and user name and password before its host, and is kept without both.
+
+Events of a camera with an address are listened to unless told otherwise: it is an Axis camera,
+which has them and sessions enough, and no client can switch them on for a camera of the file. A
+camera given by URL may have neither, so there they have to be asked for.
 """
 
 import re
@@ -9,11 +13,14 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
+from axis_nvr.config.events import DEFAULT_MOTION, read_motion
 from axis_nvr.config.table import Table
 from axis_nvr.config.values import PROTOCOLS, VALIDATIONS, CameraConfig
 
 #: The longest camera id, in characters.
 MAX_CAMERA_ID_LENGTH = 128
+#: What counts as motion of a camera given by URL that does not say: most speak ONVIF.
+URL_MOTION = (*DEFAULT_MOTION, "onvif")
 #: What a URL's scheme says about how the stream is carried.
 SCHEMES = {"rtsp": "rtspt"} | {protocol: protocol for protocol in PROTOCOLS}
 
@@ -55,6 +62,11 @@ def _camera(table: Table) -> CameraConfig:
         certvalidation=table.one_of("certvalidation", VALIDATIONS, "off"),
         ca=table.content("ca"),
         interface=_interface(table),
+        events=table.take("events", bool, not url),
+        motion=read_motion(table, URL_MOTION if url else ()),
+        events_with_video=table.take("events_with_video", bool, False)
+        if "events_with_video" in table
+        else None,
     )
     if bool(camera.address) == bool(camera.url):
         raise table.wrong("address", "or url must be there, one of the two")

@@ -7,6 +7,7 @@ from typing import Any
 
 from axis_nvr.config.camera import read_cameras
 from axis_nvr.config.disk import DiskConfig, read_disks
+from axis_nvr.config.events import read_events
 from axis_nvr.config.table import Table, read_toml
 from axis_nvr.config.values import MEBIBYTE, NONE, Config, RecordingConfig
 
@@ -60,6 +61,7 @@ def _read(written: Table, given: Table) -> Config:
         recordings=_recordings(written.tables("recording"), disks),
         stream_buffer_bytes=written.integer("stream_buffer_mib", 1, 65_536, 64) * MEBIBYTE,
         total_buffer_bytes=written.integer("total_buffer_mib", 1, 1_048_576, 512) * MEBIBYTE,
+        events=read_events(written.table("events")),
         usb_disk=written.path("usb_disk", "") if "usb_disk" in written else None,
     )
 

@@ -94,6 +94,10 @@ class Table:
             raise self.wrong(key, f"names {path}, which is larger than {MAX_FILE_BYTES} bytes")
         return data
 
+    def table(self, key: str) -> "Table":
+        """Return a table within this one; an empty one if it is not there."""
+        return Table(self.take(key, dict, {}), f"{self.place}: [{key}]", self.folder)
+
     def tables(self, key: str) -> list["Table"]:
         """Return an array of tables, each with its place."""
         values = self.take(key, list, [])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from axis_nvr.config.disk import DiskConfig
+from axis_nvr.config.events import EventsConfig
 
 #: How a stream is carried: the words of the VAPIX API, and three of our own.
 PROTOCOLS = ("rtspt", "rtsph", "rtspsh", "rtspu", "rtspm", "rtsps")
@@ -30,6 +31,9 @@ class CameraConfig:
     :param certvalidation: one of `VALIDATIONS`.
     :param ca: the certificates trusted for this camera, PEM; empty if there are none.
     :param interface: address of the interface that joins multicast groups; empty: any.
+    :param events: whether its events are listened to.
+    :param motion: what of them counts as motion; empty: as `EventsConfig.motion` says.
+    :param events_with_video: see `EventsConfig.with_video`; None: as that says.
     """
 
     id: str
@@ -42,6 +46,9 @@ class CameraConfig:
     certvalidation: str = "off"
     ca: bytes = field(default=b"", repr=False)
     interface: str = ""
+    events: bool = False
+    motion: tuple[str, ...] = ()
+    events_with_video: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ class Config:
     :param demo: whether to start virtual cameras and record them.
     :param stream_buffer_bytes: what one stream's pre-buffer holds at most.
     :param total_buffer_bytes: what all pre-buffers hold together at most.
+    :param events: what of the cameras' events counts, and how it is told on.
     :param usb_disk: the folder that exports to the external disk go to; None: there is none.
     """
 
@@ -87,4 +95,5 @@ class Config:
     recordings: tuple[RecordingConfig, ...] = ()
     stream_buffer_bytes: int = 64 * MEBIBYTE
     total_buffer_bytes: int = 512 * MEBIBYTE
+    events: EventsConfig = field(default_factory=EventsConfig)
     usb_disk: Path | None = None
