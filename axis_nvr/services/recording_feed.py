@@ -8,15 +8,21 @@ While there is no recording, because its disk is not ready, the first groups are
 that opens: at most `MAX_KEPT_GOPS` or `MAX_KEPT_BYTES` of a recording, and one allowance bounds all
 recordings of a disk together. Past that whole groups are dropped, and the time they covered is
 noted as one gap in the recording that opens. A part without its beginning is of no use: the parts
-that follow a dropped one are dropped with it.
+that follow a dropped one are dropped with it, and so are those that a feed hears first.
+
+A recording by rule begins with groups that a pre-buffer held. They are kept beside the bound of a
+recording, as they are in memory already, and within the allowance; where that is too little the
+newest are kept. What is kept goes to the disk a burst at a time, the next when one is acknowledged:
+minutes of a pre-buffer at once would fill the disk's queue. What the stream delivers meanwhile
+follows behind.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -31,6 +37,9 @@ from axis_nvr.storage.recording import gap_reason
 MAX_KEPT_GOPS = 16
 #: The bytes of these groups.
 MAX_KEPT_BYTES = 32 * 1024 * 1024
+#: Of what was kept so many groups, or so many bytes, are on their way to the disk at a time.
+BURST_GOPS = 16
+BURST_BYTES = 8 * 1024 * 1024
 #: The bytes that all recordings of a disk keep while it is not ready; each may keep one group.
 MAX_DISK_KEPT_BYTES = 240 * 1024 * 1024
 
@@ -104,6 +113,11 @@ class RecordingFeed:
         self._kept: deque[Gop | Gap] = deque()
         self._kept_gops = 0
         self._kept_bytes = 0
+        self._head_gops = 0  # what of it was held before, beside the bound
+        self._head_bytes = 0
+        self._awaits_sync = True
+        self._is_pumping = False
+        self._drained: list[Deferred[None]] = []
         self._under_way = 0
         self._dropping = False
         self._missing: Gap | None = None
@@ -135,12 +149,33 @@ class RecordingFeed:
             )
             self._note(recording, self._missing)
             self._missing = None
-        kept = self._take_kept()
-        for entry in kept:
-            if isinstance(entry, Gap):
-                self._note(recording, entry)
-            else:
-                self._write(recording, entry)
+        self._pump()
+
+    def begin_with(self, gops: Sequence[Gop]) -> None:
+        """Record groups that were held before, ahead of what comes; there is no recording yet.
+
+        :param gops: the first one begins at a sync unit.
+        """
+        room_bytes = self._allowance.limit_bytes - self._allowance.used_bytes
+        first = len(gops)
+        while first and gops[first - 1].size_bytes <= room_bytes:
+            first -= 1
+            room_bytes -= gops[first].size_bytes
+        while first < len(gops) and not gops[first].starts_at_sync:
+            first += 1
+        for gop in gops[:first]:
+            self._lose(gop, GapReason.BUFFER_FULL)
+        for gop in gops[first:]:
+            self._keep(gop)
+        self._head_gops, self._head_bytes = self._kept_gops, self._kept_bytes
+
+    def drained(self) -> "Deferred[None]":
+        """Wait until all that is kept has been handed to the recording, or is lost."""
+        if not self._kept:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self._drained.append(waiter)
+        return waiter
 
     def note_missing(self) -> None:
         """Note in the recording what has not come and is not noted yet."""
@@ -158,13 +193,19 @@ class RecordingFeed:
         for entry in kept:
             if isinstance(entry, Gop):
                 self._lose(entry, GapReason.FAILED_DISK)
+        self._tell_drained()
 
     def _take_kept(self) -> list[Gop | Gap]:
         kept = list(self._kept)
         self._kept.clear()
         self._allowance.used_bytes -= self._kept_bytes
-        self._kept_gops = self._kept_bytes = 0
+        self._kept_gops = self._kept_bytes = self._head_gops = self._head_bytes = 0
         return kept
+
+    def _tell_drained(self) -> None:
+        waiting, self._drained = self._drained, []
+        for waiter in waiting:
+            waiter.callback(None)
 
     # IGopConsumer
 
@@ -173,21 +214,63 @@ class RecordingFeed:
 
     def gop_closed(self, gop: Gop) -> None:
         """Write a group, keep it for the recording that opens, or drop it."""
+        if self._awaits_sync and not gop.starts_at_sync:
+            return  # what it follows began before this feed did
         self._end_outage(gop.start_us)
         if self._recording is not None:
-            self._start(gop)
-            self._write(self._recording, gop)
+            self._follow(self._recording, gop)
             return
         follows_a_lost_one = self._dropping and not gop.starts_at_sync
         if follows_a_lost_one or not self._patient or self._is_full(gop.size_bytes):
             self._lose(gop, GapReason.FAILED_DISK)
             return
-        self._dropping = False
+        self._keep(gop)
+
+    def _follow(self, recording: RecordingSink, gop: Gop) -> None:
+        """Write a group behind what is kept; if too much is, the disk is to take it or refuse."""
+        if not self._kept:
+            self._awaits_sync = False
+            self._start(gop)
+            self._write(recording, gop)
+            return
+        is_full = self._is_full(gop.size_bytes)
+        self._keep(gop)
+        self._pump(all_at_once=is_full)
+
+    def _keep(self, gop: Gop) -> None:
+        self._awaits_sync = self._dropping = False
         self._start(gop)
         self._kept.append(gop)
         self._kept_gops += 1
         self._kept_bytes += gop.size_bytes
         self._allowance.used_bytes += gop.size_bytes
+
+    def _pump(self, *, all_at_once: bool = False) -> None:
+        """Hand on what is kept: as much as makes a burst, or all of it."""
+        if self._is_pumping:  # a group was refused at once: the loop below goes on
+            return
+        self._is_pumping = True
+        while self._kept and self._recording is not None:
+            if self._is_bursting() and not all_at_once:
+                break
+            entry = self._kept.popleft()
+            if isinstance(entry, Gap):
+                self._note(self._recording, entry)
+                continue
+            self._kept_gops -= 1
+            self._kept_bytes -= entry.size_bytes
+            self._allowance.used_bytes -= entry.size_bytes
+            if self._head_gops:  # it comes first
+                self._head_gops -= 1
+                self._head_bytes -= entry.size_bytes
+            self._write(self._recording, entry)
+        self._is_pumping = False
+        if not self._kept:
+            self._tell_drained()
+
+    def _is_bursting(self) -> bool:
+        gops = self._under_way - self._kept_gops
+        return gops >= BURST_GOPS or self.under_way_bytes - self._kept_bytes >= BURST_BYTES
 
     def interrupted(self, gap: Gap) -> None:
         """Remember that the camera is away; how long is known when it is back."""
@@ -200,17 +283,17 @@ class RecordingFeed:
             return
         gap = replace(self._outage, end_us=max(self._outage.end_us, back_us))
         self._outage = None
-        if self._recording is not None:
+        if self._recording is not None and not self._kept:
             self._note(self._recording, gap)
-        elif self._patient:
+        elif self._recording is not None or self._patient:
             self._kept.append(gap)
 
     def _is_full(self, size_bytes: int) -> bool:
         if self._kept_gops == 0:
             return False
         return (
-            self._kept_gops >= MAX_KEPT_GOPS
-            or self._kept_bytes + size_bytes > MAX_KEPT_BYTES
+            self._kept_gops >= MAX_KEPT_GOPS + self._head_gops
+            or self._kept_bytes + size_bytes > MAX_KEPT_BYTES + self._head_bytes
             or self._allowance.used_bytes + size_bytes > self._allowance.limit_bytes
         )
 
@@ -228,6 +311,8 @@ class RecordingFeed:
             self.counts.gaps += len(gop.gaps)
             self.counts.written_bytes += gop.size_bytes
             self.counts.last_end_us = gop.end_us
+            if self._kept:
+                self._pump()
 
         def refused(failure: Failure) -> None:
             error = failure.value
@@ -244,6 +329,8 @@ class RecordingFeed:
             if is_final:
                 self.detach()
                 self._failed(failure)
+            elif self._kept:
+                self._pump()
 
         recording.write(gop).addCallbacks(acknowledged, refused)
 

@@ -1,4 +1,4 @@
-"""One continuous recording: what a stream delivers, on a disk, for as long as the recorder runs.
+"""One recording: what a stream delivers, on a disk, for as long as it is wanted.
 
 Theory of operation. A job takes the closed groups of a stream's buffer and writes each to a
 recording of a disk (`axis_nvr.services.recording_feed`). It stays one recording while the camera
@@ -12,7 +12,7 @@ is begun; what comes meanwhile is kept for it, up to a bound::
                      └─ waiting ◄───────────┘
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 
 from axis_nvr.errors import NvrError
 from axis_nvr.media.buffer import GopBuffer
+from axis_nvr.media.gop import Gop
 from axis_nvr.services.recording_feed import Allowance, FeedCounts, RecordingFeed, RecordingSink
 
 #: The first wait after a disk failed, in seconds; it doubles up to the longest.
@@ -93,7 +94,7 @@ class _Core:
 
 
 class RecordingJob:
-    """Keeps one continuous recording going.
+    """Keeps one recording going.
 
     :param name: for log and status.
     :param buffer: the stream's.
@@ -120,8 +121,12 @@ class RecordingJob:
         self._last_error = ""
         self._failures = 0
 
-    def start(self) -> None:
-        """Begin; what the stream delivers from now on is recorded."""
+    def start(self, before: Sequence[Gop] = ()) -> None:
+        """Begin; what the stream delivers from now on is recorded.
+
+        :param before: groups of the stream's buffer to begin with, of `GopBuffer.since`.
+        """
+        self._feed.begin_with(before)
         self._buffer.subscribe(self._feed, units=False)
         self._machine.start()
 
@@ -217,6 +222,11 @@ class RecordingJob:
 
         return recording.close().addErrback(failed)
 
+    def conclude(self, recording: RecordingSink) -> None:
+        """End a recording behind all that is kept for it."""
+        closing = self._feed.drained().addCallback(lambda _: self.close(recording))
+        closing.addCallback(lambda _: self._machine.closed())
+
     def finished(self) -> None:
         """Tell those who wait for the end."""
         self._feed.detach()
@@ -288,7 +298,7 @@ def _stopped(inputs: _Inputs, core: _Core) -> None:
     core.state = "closing"
     assert core.recording is not None
     core.job.note_missing()
-    core.job.close(core.recording).addCallback(lambda _: inputs.closed())
+    core.job.conclude(core.recording)
 
 
 @pep614(_opening.upon(_Inputs.stop).to(_abandoning))
@@ -300,7 +310,7 @@ def _stopped_opening(inputs: _Inputs, core: _Core) -> None:
 def _opened_late(inputs: _Inputs, core: _Core, recording: RecordingSink) -> None:
     core.recording = recording
     core.job.attach(recording)  # what came while it opened is recorded
-    core.job.close(recording).addCallback(lambda _: inputs.closed())
+    core.job.conclude(recording)
 
 
 @pep614(_abandoning.upon(_Inputs.failed).to(_idle))
@@ -314,6 +324,9 @@ _closing.upon(_Inputs.failed).loop()(lambda inputs, core, failure: None)
 _closing.upon(_Inputs.stop).loop().returns(None)
 _abandoning.upon(_Inputs.stop).loop().returns(None)
 _waiting.upon(_Inputs.failed).loop()(lambda inputs, core, failure: None)
+
+
+_idle.upon(_Inputs.failed).loop()(lambda inputs, core, failure: None)
 
 
 @pep614(_idle.upon(_Inputs.stop).loop())
