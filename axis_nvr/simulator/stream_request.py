@@ -8,9 +8,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from axis_nvr.errors import WireError
 from axis_nvr.media.units import Codec
 from axis_nvr.session.server.sessions import RequestRefused
 from axis_nvr.simulator.bitstream import RESOLUTIONS, VIDEO_CODECS, video_bitstream
+from axis_nvr.wire.event_filter import EventFilter
+from axis_nvr.wire.item_filter import ItemFilter
+from axis_nvr.wire.topics import TopicFilter
 
 #: Pictures a second where ``fps`` is absent or 0: what the sensor gives.
 DEFAULT_FPS = 30
@@ -40,7 +44,7 @@ class StreamRequest:
 
     :param video: None for no video.
     :param audio: None for no sound.
-    :param event_filter: the value of ``eventtopic``; None for no events.
+    :param event_filter: which events, by topic and content; None for no events.
     """
 
     video: Codec | None
@@ -49,7 +53,7 @@ class StreamRequest:
     fps: int
     key_frame_interval: int
     audio: Codec | None
-    event_filter: str | None
+    event_filter: EventFilter | None
 
 
 def read_arguments(
@@ -86,8 +90,18 @@ def read_arguments(
         audio=AUDIO_CODECS[_choice(arguments, "audiocodec", tuple(AUDIO_CODECS))]
         if audio
         else None,
-        event_filter=arguments.get("eventtopic", "") if events else None,
+        event_filter=_event_filter(arguments) if events else None,
     )
+
+
+def _event_filter(arguments: Mapping[str, str]) -> EventFilter:
+    """Read which events are wanted."""
+    try:
+        topics = TopicFilter.parse(arguments.get("eventtopic", ""))
+        content = ItemFilter.parse(arguments.get("eventcontent", ""))
+    except WireError as error:
+        raise RequestRefused(400, f"Bad Request: {error}") from error
+    return EventFilter(topics, (content,) if content.text else ())
 
 
 def _bad(name: str, value: str, allowed: str) -> RequestRefused:

@@ -24,13 +24,15 @@ from axis_nvr.session.server.description import (
     pcmu_track,
 )
 from axis_nvr.session.server.srtp import SrtpGate
-from axis_nvr.simulator import bitstream, events
+from axis_nvr.simulator import bitstream
 from axis_nvr.simulator.bitstream import VideoBitstream, video_bitstream
-from axis_nvr.simulator.events import EventBoard, EventState
+from axis_nvr.simulator.events import EventBoard
 from axis_nvr.simulator.fault_path import FaultPath
 from axis_nvr.simulator.faults import FaultBoard
 from axis_nvr.simulator.pacer import Pacer
 from axis_nvr.simulator.stream_request import StreamRequest
+from axis_nvr.wire.event_filter import EventFilter
+from axis_nvr.wire.notification import EMPTY_DOCUMENT, Notification, build_document
 
 #: Seconds between sender reports; the first goes out with the first packet.
 REPORT_SECONDS = 5.0
@@ -299,18 +301,19 @@ class G711Track(Track):
 class MetadataTrack(Track):
     """Events, sent when they happen.
 
-    :param event_filter: which of them, see `events.topic_matches`.
+    :param event_filter: which of them.
     """
 
-    def __init__(self, camera: Camera, event_filter: str) -> None:
+    def __init__(self, camera: Camera, event_filter: EventFilter) -> None:
         super().__init__(camera, metadata_track(), "metadata")
         self._filter = event_filter
+        self._leave: Callable[[], None] = lambda: None
         self._waiting: deque[bytes] = deque(maxlen=MAX_WAITING_DOCUMENTS)
 
     def pause(self) -> None:
         """Send nothing more, and forget what waits."""
         super().pause()
-        self._camera.events.leave(self._changed)
+        self._leave()
         self._waiting.clear()
 
     def writable(self) -> None:
@@ -320,18 +323,16 @@ class MetadataTrack(Track):
 
     def _begin(self) -> None:
         """Tell the state of everything, then what changes."""
-        board = self._camera.events
-        board.listen(self._changed)
-        self._waiting.append(events.EMPTY_DOCUMENT)
-        for state in board.states.values():
-            if events.topic_matches(state.topic, self._filter):
-                self._waiting.append(events.document(state, "Initialized", board.uuid))
+        bus = self._camera.events.bus
+        self._waiting.append(EMPTY_DOCUMENT)
+        for state in bus.states():
+            self._tell(state)
+        self._leave = bus.subscribe(self._tell)
         self.writable()
 
-    def _changed(self, state: EventState) -> None:
-        board = self._camera.events
-        if events.topic_matches(state.topic, self._filter):
-            self._waiting.append(events.document(state, "Changed", board.uuid))
+    def _tell(self, notification: Notification) -> None:
+        if self._filter.matches(notification):
+            self._waiting.append(build_document([notification], self._camera.events.uuid))
             self.writable()
 
     def _send_document(self, document: bytes) -> bool:

@@ -1,6 +1,7 @@
 """The virtual camera on the wire: what it describes, sends, refuses and tells."""
 
 from itertools import pairwise
+from urllib.parse import quote
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -78,6 +79,8 @@ class DescriptionTests(CameraTestCase):
             ("video=2", "video=2"),
             ("video=0", "neither video nor audio"),
             ("videomaxbitrate=4000", "videomaxbitrate without videobitratemode"),
+            ("event=on&eventtopic=a%20b", "no level of a topic"),
+            ("event=on&eventcontent=x", "not expected"),
             ("videobitratemode=cbr", "videobitratemode=cbr"),
         ):
             status, reason = self.status(query)
@@ -310,6 +313,13 @@ class EventTests(CameraTestCase):
         self.client.play(f"video=0&event=on&eventtopic={topic}")
         self.memory.camera.raise_motion(True)
         self.assertEqual(len(self.client.packets()), 3)
+
+    def test_filtered_by_content(self) -> None:
+        """``eventcontent`` lets only what says it pass."""
+        content = quote('boolean(//SimpleItem[@Name="day" and @Value="true"])', safe="")
+        self.client.play(f"video=0&event=on&eventcontent={content}")
+        self.memory.camera.raise_motion(True)
+        self.assertEqual(len(self.client.packets()), 2)
 
     def test_nobody_is_told_after_the_end(self) -> None:
         """A client that has gone is not told any more."""
