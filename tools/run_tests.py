@@ -1,11 +1,10 @@
 """Run everything a change must pass, and end with one line: ``N passed, N failed``.
 
 Lint, format, types and documentation count as one test each, and so do each benchmark and the
-fuzzing. The unit tests share the processors; the integration tests, which watch the clock and real
-peers, run one after the other: two at a time they are hardly sooner done, and some fail. They wait
-most of the time, so types and documentation are done meanwhile with what they leave of the
-processors. Generated examples are the same in each run, except with ``--all``, which goes looking
-for new ones.
+fuzzing. The integration tests, which watch the clock and real peers, run one after the other: two
+at a time they are hardly sooner done, and some fail. They wait most of the time, so the unit tests,
+types and documentation are done meanwhile with what they leave of the processors. Generated
+examples are the same in each run, except with ``--all``, which goes looking for new ones.
 """
 
 import argparse
@@ -14,10 +13,11 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = [sys.executable, "-m"]
@@ -53,37 +53,40 @@ class Running(NamedTuple):
     """A command that runs."""
 
     name: str
-    process: "subprocess.Popen[str]"
+    process: "subprocess.Popen[bytes]"
+    output: IO[bytes]
     begin: float
 
 
 def start(name: str, *command: str) -> Running:
     """Start a command."""
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "", "NO_COLOR": "1"}
+    output = tempfile.TemporaryFile()  # noqa: SIM115 - not a pipe: nobody reads until its end
     process = subprocess.Popen(
         command,
         cwd=ROOT,
         env=environment,
-        stdout=subprocess.PIPE,
+        stdout=output,
         stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
         start_new_session=True,
     )
-    return Running(name, process, time.monotonic())
+    return Running(name, process, output, time.monotonic())
 
 
 def finish(running: Running, timeout: float = STEP_TIMEOUT) -> tuple[int, str]:
     """Wait for a command, show its name, and its output if it fails."""
     process = running.process
     say(f"{running.name} ...", end=" ")
+    ending = ""
     try:
-        output, _ = process.communicate(timeout=timeout)
-        code = process.returncode
+        code = process.wait(timeout)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, 9)
-        output, code = process.communicate()[0], -9
-        output += f"\nended after {timeout:.0f} s\n"
+        process.wait()
+        code, ending = -9, f"\nended after {timeout:.0f} s\n"
+    with running.output as file:
+        file.seek(0)
+        output = file.read().decode(errors="replace") + ending
     say(f"{'ok' if code == 0 else 'FAILED'} ({time.monotonic() - running.begin:.0f} s)")
     if code:  # of many tests, those that failed
         say(output[max(0, output.find("\n====")) :])
@@ -95,11 +98,15 @@ def run(name: str, *command: str, timeout: float = STEP_TIMEOUT) -> tuple[int, s
     return finish(start(name, *command), timeout)
 
 
-class Check:
-    """A step that passes or fails as a whole, and that may go on while others do."""
+class Step:
+    """A command, and how what came of it is read; it may go on while others do.
 
-    def __init__(self, name: str, *command: str) -> None:
+    :param read: makes a result of the exit code and the output.
+    """
+
+    def __init__(self, name: str, read: Callable[[int, str], Result], *command: str) -> None:
         self._name = name
+        self._read = read
         self._command = command
         self._running: Running | None = None
 
@@ -109,8 +116,13 @@ class Check:
 
     def __call__(self) -> Result:
         """Run it, or wait for its end if it was begun."""
-        code, _ = finish(self._running or start(self._name, *self._command))
-        return Result(int(code == 0), int(code != 0))
+        running = self._running or start(self._name, *self._command)
+        return self._read(*finish(running))
+
+
+def check(name: str, *command: str) -> Step:
+    """Make a step that passes or fails as a whole."""
+    return Step(name, lambda code, output: Result(int(code == 0), int(code != 0)), *command)
 
 
 def report(name: str, *command: str) -> Callable[[], Result]:
@@ -133,14 +145,9 @@ def fuzz() -> Result:
     return report("fuzzing", *PYTHON, "tests.fuzz.run", "--seconds", str(FUZZ_SECONDS))()
 
 
-def trial(name: str, *arguments: str) -> Callable[[], Result]:
+def trial(name: str, *arguments: str) -> Step:
     """Make a step out of many tests."""
-
-    def step() -> Result:
-        code, output = run(name, *PYTHON, "twisted.trial", "--reporter=bwverbose", *arguments)
-        return counts(code, output)
-
-    return step
+    return Step(name, counts, *PYTHON, "twisted.trial", "--reporter=bwverbose", *arguments)
 
 
 def counts(code: int, output: str) -> Result:
@@ -179,16 +186,16 @@ def steps() -> dict[str, list[Callable[[], Result]]]:
     pages = ("docs", "docs/_build/html")
     return {
         "lint": [
-            Check("ruff check", *PYTHON, "ruff", "check", "--quiet", "."),
-            Check("ruff format", *PYTHON, "ruff", "format", "--quiet", "--check", "."),
+            check("ruff check", *PYTHON, "ruff", "check", "--quiet", "."),
+            check("ruff format", *PYTHON, "ruff", "format", "--quiet", "--check", "."),
         ],
-        "unit": [trial("unit tests", "--jobs=2", *unit_tests())],
         "integration": [
             trial("integration tests", "tests.integration"),
             trial("conformance tests", "tests.conformance"),
         ],
-        "types": [Check("mypy", *PYTHON, "mypy")],
-        "docs": [Check("docs", sys.executable, *sphinx, *pages)],
+        "unit": [trial("unit tests", "--jobs=2", *unit_tests())],
+        "types": [check("mypy", *PYTHON, "mypy")],
+        "docs": [check("docs", sys.executable, *sphinx, *pages)],
         "fuzz": [fuzz],
         "bench": [report(name, *PYTHON, name) for name in benchmarks()],
     }
@@ -212,9 +219,9 @@ def main() -> int:
         if kind in ON_REQUEST and not (arguments.all or arguments.only):
             continue
         if kind == "integration" and not arguments.only:
-            for check in (*laid_out["types"], *laid_out["docs"]):
-                if isinstance(check, Check):
-                    check.begin()
+            for beside in (*laid_out["unit"], *laid_out["types"], *laid_out["docs"]):
+                if isinstance(beside, Step):
+                    beside.begin()
         for step in todo:
             result = step()
             passed, failed = passed + result.passed, failed + result.failed
