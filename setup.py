@@ -24,11 +24,13 @@ setup(
         "cryptography >= 43",
         # checks of clusters: 10.9 GiB/s, zlib's takes 2.3; without a wheel of it zlib's is used
         "isal >= 1.7; platform_machine == 'x86_64' or platform_machine == 'aarch64'",
+        "h11 >= 0.16",  # of wsproto: reads the handshake, and its errors are caught
         "ifaddr >= 0.2",
         "klein >= 24.8",
         "stream-zip >= 0.0.83",  # the only one that encrypts while it streams
         "treq >= 25.5",
         "twisted[tls] >= 25.5",
+        "wsproto >= 1.3",  # frames only: it does no I/O; 0.6 MiB of memory
         # what neighbours can make it keep is bounded since 0.149, its sockets can follow interfaces
         # that come and go; with 0.154 it was measured what we mend of it
         "zeroconf >= 0.154",
@@ -41,6 +43,7 @@ setup(
             "mypy >= 1.18",
             "mypy-zope >= 1.0.14",
             "ruff >= 0.12",
+            "websockets >= 16",
         ],
         "fuzz": ["atheris >= 3.0"],
         "docs": ["myst-parser >= 4.0", "sphinx >= 8.2", "towncrier >= 24.8"],

@@ -3,6 +3,11 @@
 A request is bounded in everything: its head by Twisted, its body in bytes, all of it in time, the
 connections in number, in all and from one address. A body that is too long is refused before it is
 read.
+
+A connection can be given away to another protocol, for a WebSocket. It is still counted here. Only
+what Twisted lets a subclass override is used for it: the request is finished without Twisted having
+written an answer to it, which makes the channel go back to reading lines; there the new protocol
+steps in, and gets what had come behind the request. HTTP's idle timer and its producer end then.
 """
 
 from collections import Counter
@@ -10,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
@@ -80,10 +86,12 @@ class BoundedRequest(Request):
 
 
 class BoundedChannel(HTTPChannel):
-    """A connection that is counted."""
+    """A connection that is counted, and may be given away."""
 
     factory: "BoundedSite"
+    transport: Any
     _host: str | None = None
+    _successor: Protocol | None = None
 
     def connectionMade(self) -> None:
         """Count it."""
@@ -94,12 +102,47 @@ class BoundedChannel(HTTPChannel):
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """Count it no more."""
         super().connectionLost(reason)
+        self._count_out()
+        if self._successor is not None:
+            self._successor.connectionLost(reason)
+
+    def _count_out(self) -> None:
         connections, host = self.factory.connections, self._host
         if host is not None:
             self._host = None
             connections[host] -= 1
             if not connections[host]:
                 del connections[host]
+
+    def hand_over(self, request: Request, answer: bytes, successor: Protocol) -> None:
+        """Answer the request being served, and give the connection to another protocol.
+
+        :param answer: head and all.
+        """
+        self._successor = successor
+        self.persistent = 1
+        request.startedWriting = 1
+        self.transport.write(answer)
+        request.finish()
+
+    def setLineMode(self, extra: bytes = b"") -> None:  # noqa: N802
+        """Read the next request; or begin what the connection has been given to."""
+        if self._successor is None:
+            super().setLineMode(extra)
+            return
+        self.setTimeout(None)
+        self.transport.unregisterProducer()
+        self.transport.resumeProducing()
+        self._successor.makeConnection(self.transport)
+        if extra:
+            self._successor.dataReceived(extra)
+
+    def rawDataReceived(self, data: bytes) -> None:  # noqa: N802
+        """Take bytes that are no line."""
+        if self._successor is None:
+            super().rawDataReceived(data)
+        else:
+            self._successor.dataReceived(data)
 
 
 class BoundedSite(Site):

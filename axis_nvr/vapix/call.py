@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
+from axis_nvr.protocols.websocket import MAX_QUEUED_BYTES, IWebSocketUser
 from axis_nvr.services.accounts import Role
+from axis_nvr.session.websocket import Limits
 from axis_nvr.vapix.arguments import Arguments
 
 
@@ -50,6 +52,23 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """An answer that makes a WebSocket of the connection, if the request asks for one.
+
+    :param user: takes what comes through it.
+    :param subprotocols: one of them is agreed to, unless the client names none at all.
+    :param deflate: whether messages are compressed for a client that offers it.
+    :param max_queued_bytes: that wait for a client which does not read.
+    """
+
+    user: IWebSocketUser
+    subprotocols: tuple[str, ...] = ()
+    deflate: bool = False
+    limits: Limits = Limits()  # noqa: RUF009 - frozen
+    max_queued_bytes: int = MAX_QUEUED_BYTES
+
+
 class NeedsRole(Exception):
     """An endpoint that lets anybody in found that this request needs an account.
 
@@ -62,7 +81,7 @@ class NeedsRole(Exception):
 
 
 #: Answers a call. What it raises, `NeedsRole` apart, is a bug: 500.
-Answer = Callable[[Call], Awaitable[Reply]]
+Answer = Callable[[Call], Awaitable[Reply | Upgrade]]
 
 
 @dataclass(frozen=True, slots=True)

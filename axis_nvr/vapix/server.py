@@ -20,8 +20,9 @@ from axis_nvr.errors import WireError
 from axis_nvr.services.accounts import Role
 from axis_nvr.vapix.arguments import FORM_TYPE, Arguments
 from axis_nvr.vapix.bounded_site import BoundedSite
-from axis_nvr.vapix.call import Call, Endpoint, NeedsRole, Reply, html_reply
+from axis_nvr.vapix.call import Call, Endpoint, NeedsRole, Reply, Upgrade, html_reply
 from axis_nvr.vapix.door import Admitted, Door, Knock
+from axis_nvr.vapix.upgrade import take_over
 from axis_nvr.wire.authentication import decode_text
 
 #: On every answer, as on Axis devices, and no store: what we answer is of this moment.
@@ -57,20 +58,25 @@ class HttpServer:
         self._app.handle_errors(NotFound)(self._nothing_here)
 
     def _add(self, endpoint: Endpoint) -> None:
-        def serve(request: Any, **parts: str) -> "Deferred[bytes]":
+        def serve(request: Any, **parts: str) -> "Deferred[bytes | None]":
             return Deferred.fromCoroutine(self._serve(request, endpoint))
 
         self._app.route(endpoint.path, endpoint=endpoint.path)(serve)
 
-    def _nothing_here(self, request: Any, failure: Failure) -> "Deferred[bytes]":
+    def _nothing_here(self, request: Any, failure: Failure) -> "Deferred[bytes | None]":
         """Answer for a path that is none: only who has an account learns that it is none."""
         missing = Endpoint("", _not_found, Role.VIEWER, ("GET", "POST", "PUT", "PATCH", "DELETE"))
         return Deferred.fromCoroutine(self._serve(request, missing))
 
-    async def _serve(self, request: Request, endpoint: Endpoint) -> bytes:
-        """Answer a request; Klein writes what this returns and finishes it."""
+    async def _serve(self, request: Request, endpoint: Endpoint) -> bytes | None:
+        """Answer a request; Klein writes what this returns, and finishes what is not."""
+        reply: Reply | Upgrade | None
         try:
             headers, reply = await self._answer(request, endpoint)
+            if isinstance(reply, Upgrade):
+                reply = take_over(request, reply, headers)
+                if reply is None:
+                    return None
         except CancelledError:  # the client has gone
             raise
         except Exception:  # the outermost frame of a request
@@ -80,7 +86,7 @@ class HttpServer:
 
     async def _answer(
         self, request: Request, endpoint: Endpoint
-    ) -> tuple[tuple[tuple[str, str], ...], Reply]:
+    ) -> tuple[tuple[tuple[str, str], ...], Reply | Upgrade]:
         method = _text(request.method)
         knock = Knock(
             method,
@@ -133,7 +139,7 @@ class HttpServer:
         return BoundedSite(self._app.resource())
 
 
-def _to_the_end(answer: Awaitable[Reply]) -> "Deferred[Reply]":
+def _to_the_end(answer: Awaitable[Reply | Upgrade]) -> "Deferred[Reply | Upgrade]":
     """Have an answer worked out even if the client leaves: half a change must not be left.
 
     :returns: the answer; cancelling it only stops the waiting.
@@ -147,11 +153,11 @@ def _to_the_end(answer: Awaitable[Reply]) -> "Deferred[Reply]":
                 _log.failure("while a request was answered whose client has gone")
             waiting.errback(error)
         else:
-            if waiting.called and not isinstance(reply.body, bytes):
+            if waiting.called and isinstance(reply, Reply) and not isinstance(reply.body, bytes):
                 await _close(reply.body)
             waiting.callback(reply)
 
-    waiting: Deferred[Reply] = Deferred()
+    waiting: Deferred[Reply | Upgrade] = Deferred()
     Deferred.fromCoroutine(work())
     return waiting
 
