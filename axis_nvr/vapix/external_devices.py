@@ -19,8 +19,8 @@ from axis_nvr.services.devices import (
     TooManyDevices,
     is_address,
 )
-from axis_nvr.vapix.call import Call, Endpoint, Reply
-from axis_nvr.vapix.xml_cgi import SCHEMAS, Content, XmlError, XmlFamily, element
+from axis_nvr.vapix.call import Call, Endpoint
+from axis_nvr.vapix.xml_cgi import SCHEMAS, Content, XmlError, XmlFamily, by_class, element
 
 TEXTS = {
     10: "An error occurred at system level",
@@ -38,6 +38,8 @@ TEXTS = {
     210: "Invalid certificate validation",
     220: "Invalid CA certificate",
 }
+#: Code of each error of the service.
+ERRORS: Mapping[type[NvrError], int] = {NoDevice: 90, DeviceExists: 150, TooManyDevices: 30}
 FAMILY = XmlFamily(
     "DeviceResponse",
     ("2.0", "2.1"),
@@ -46,9 +48,8 @@ FAMILY = XmlFamily(
     unsupported_version=60,
     text_element="Description",
     tells_deprecated=False,
+    read_error=by_class(ERRORS, 80),
 )
-#: Code of each error of the service.
-ERRORS: Mapping[type[NvrError], int] = {NoDevice: 90, DeviceExists: 150, TooManyDevices: 30}
 #: Characters of an id.
 MAX_ID_CHARACTERS = 128
 #: CA certificates that one list may name.
@@ -80,7 +81,7 @@ class ExternalDevices:
         return (
             FAMILY.versions_endpoint(f"{_PATH}schemaversions.cgi", Role.ADMIN),
             *(
-                FAMILY.endpoint(f"{_PATH}{name}.cgi", _told(content), Role.ADMIN)
+                FAMILY.endpoint(f"{_PATH}{name}.cgi", content, Role.ADMIN)
                 for name, content in methods.items()
             ),
         )
@@ -144,20 +145,6 @@ class ExternalDevices:
     def _done(self, call: Call, action: str, device_id: str) -> ET.Element:
         self._audit.note(call.account, call.address, action, f"device {device_id}")
         return element("GeneralSuccess")
-
-
-def _told(content: Content) -> Content:
-    """Give the services' errors their codes."""
-
-    async def told(call: Call) -> ET.Element | Reply:
-        try:
-            return await content(call)
-        except XmlError:
-            raise
-        except NvrError as error:
-            raise XmlError(ERRORS.get(type(error), 80)) from error
-
-    return told
 
 
 def _id(call: Call) -> str:

@@ -79,6 +79,26 @@ class XmlError(NvrError):
 
 #: Answers a call with what stands in the root, or with something that is no XML.
 Content = Callable[[Call], Awaitable[ET.Element | Reply]]
+#: Says what an API answers for an error of a service.
+ErrorReading = Callable[[NvrError], XmlError]
+
+
+def by_class(
+    codes: Mapping[type[NvrError], int], otherwise: int, *, with_words: bool = False
+) -> ErrorReading:
+    """Read errors of the services by what they are.
+
+    :param otherwise: the code of all that `codes` does not have.
+    :param with_words: whether such an error is told in its own words.
+    """
+
+    def read(error: NvrError) -> XmlError:
+        code = codes.get(type(error))
+        if code is None:
+            return XmlError(otherwise, str(error) if with_words else "")
+        return XmlError(code)
+
+    return read
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +107,7 @@ class XmlFamily:
 
     :param versions: every schema version, oldest first, such as ``("1.0", "1.1")``.
     :param texts: what each error code means.
+    :param read_error: gives the services' errors their codes.
     :param unsupported_version: the code for a schema version that is none of these.
     :param text_element: the sibling of ``ErrorCode``.
     :param error_within: elements around ``GeneralError``, outermost first.
@@ -100,6 +121,7 @@ class XmlFamily:
     versions: Sequence[str]
     texts: Mapping[int, str]
     location: Mapping[str, str]
+    read_error: ErrorReading
     unsupported_version: int = 40
     text_element: str = "ErrorDescription"
     error_within: Sequence[str] = ()
@@ -125,6 +147,8 @@ class XmlFamily:
                 return self.reply(_within(answered, self.success_within))
             except XmlError as error:
                 return self.error(error)
+            except NvrError as error:
+                return self.error(self.read_error(error))
 
         return Endpoint(path, answer, role)
 

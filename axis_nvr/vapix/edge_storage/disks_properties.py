@@ -12,7 +12,7 @@ from axis_nvr.services.disk_encryption import EncryptionRefused, Refusal
 from axis_nvr.services.disk_settings import NoDisk
 from axis_nvr.services.disks import Disks
 from axis_nvr.services.luks import MAX_PASSPHRASE_BYTES
-from axis_nvr.vapix.call import Call, Endpoint, Reply
+from axis_nvr.vapix.call import Call, Endpoint
 from axis_nvr.vapix.xml_cgi import SCHEMAS, Content, XmlError, XmlFamily, element
 
 TEXTS = {
@@ -29,6 +29,23 @@ TEXTS = {
     150: "The disk is unmounted",
     160: "The disk is mounted",
 }
+#: Code of each refusal; that of a passphrase differs with who asks.
+REFUSALS: Mapping[Refusal, int] = {
+    Refusal.UNSUPPORTED: 100,
+    Refusal.INVALID_PASSPHRASE: 110,
+    Refusal.OLD_DIFFERS: 130,
+    Refusal.ALREADY_ENCRYPTED: 140,
+    Refusal.UNMOUNTED: 150,
+    Refusal.MOUNTED: 160,
+}
+
+
+def _read_error(error: NvrError) -> XmlError:
+    if isinstance(error, EncryptionRefused):
+        return XmlError(REFUSALS[error.refusal])
+    return XmlError(50) if isinstance(error, NoDisk) else XmlError(10, str(error))
+
+
 _NAMESPACE = f"{SCHEMAS}disks/properties1"
 FAMILY = XmlFamily(
     "DiskPropertiesResponse",
@@ -40,16 +57,8 @@ FAMILY = XmlFamily(
     },
     error_within=("Error",),
     success_within=("Success",),
+    read_error=_read_error,
 )
-#: Code of each refusal; that of a passphrase differs with who asks.
-REFUSALS: Mapping[Refusal, int] = {
-    Refusal.UNSUPPORTED: 100,
-    Refusal.INVALID_PASSPHRASE: 110,
-    Refusal.OLD_DIFFERS: 130,
-    Refusal.ALREADY_ENCRYPTED: 140,
-    Refusal.UNMOUNTED: 150,
-    Refusal.MOUNTED: 160,
-}
 #: The highest alert level.
 MAX_LEVEL = 1_000_000
 _PATH = "/axis-cgi/disks/properties/"
@@ -75,11 +84,9 @@ class DiskPropertyCgis:
         }
         return (
             FAMILY.versions_endpoint(f"{_PATH}schemaversions.cgi", Role.OPERATOR),
-            FAMILY.endpoint(
-                f"{_PATH}getdiskalertlevels.cgi", _told(self.alert_levels), Role.OPERATOR
-            ),
+            FAMILY.endpoint(f"{_PATH}getdiskalertlevels.cgi", self.alert_levels, Role.OPERATOR),
             *(
-                FAMILY.endpoint(f"{_PATH}{name}.cgi", _told(content), Role.ADMIN)
+                FAMILY.endpoint(f"{_PATH}{name}.cgi", content, Role.ADMIN)
                 for name, content in methods.items()
             ),
         )
@@ -156,24 +163,6 @@ class DiskPropertyCgis:
     def _done(self, call: Call, disk_id: str, words: str) -> ET.Element:
         self._audit.note(call.account, call.address, "change", f"disk {disk_id}: {words}")
         return element("GeneralSuccess")
-
-
-def _told(content: Content) -> Content:
-    """Give errors of the services their codes."""
-
-    async def told(call: Call) -> ET.Element | Reply:
-        try:
-            return await content(call)
-        except XmlError:
-            raise
-        except NoDisk:
-            raise XmlError(50) from None
-        except EncryptionRefused as error:
-            raise XmlError(REFUSALS[error.refusal]) from None
-        except NvrError as error:
-            raise XmlError(10, str(error)) from None
-
-    return told
 
 
 def _given(call: Call, name: str) -> str:

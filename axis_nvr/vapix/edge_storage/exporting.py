@@ -9,7 +9,7 @@ from collections import OrderedDict
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from axis_nvr.errors import StorageError, WireError
+from axis_nvr.errors import NvrError, StorageError, WireError
 from axis_nvr.services.accounts import Role
 from axis_nvr.services.audit import Audit
 from axis_nvr.services.export.jobs import ExportJobs
@@ -52,12 +52,6 @@ TEXTS = {
     270: "Encryption format not set",
     280: "Encryption format not compatible with the export format",
 }
-FAMILY = XmlFamily(
-    root="ExportRecordingResponse",
-    versions=("1.0", "1.1", "1.2"),
-    texts=TEXTS,
-    location={"xsi:noNamespaceSchemaLocation": f"{SCHEMAS}exportrecording1.xsd"},
-)
 _CODES = {
     Why.NO_RECORDING: 110,
     Why.START_BEHIND_END: 150,
@@ -68,6 +62,23 @@ _CODES = {
     Why.TOO_MANY: 220,
     Why.BAD_PATH: 230,
 }
+
+
+def _read_error(error: NvrError) -> XmlError:
+    if isinstance(error, StorageError):
+        return XmlError(10, f"the disk cannot be read: {error.kind}")
+    if not isinstance(error, CannotExport):
+        return XmlError(10)
+    return XmlError(_CODES[error.why], str(error) if error.why is Why.TOO_MANY else "")
+
+
+FAMILY = XmlFamily(
+    root="ExportRecordingResponse",
+    versions=("1.0", "1.1", "1.2"),
+    texts=TEXTS,
+    location={"xsi:noNamespaceSchemaLocation": f"{SCHEMAS}exportrecording1.xsd"},
+    read_error=_read_error,
+)
 _JOB_ID = re.compile("[0-9]{1,9}", re.ASCII)
 
 
@@ -113,11 +124,8 @@ class ExportCgis:
         order = _order(call, form)
         if None not in (order.start_us, order.stop_us) and order.start_us > order.stop_us:  # type: ignore[operator]
             raise XmlError(140)
-        try:
-            await self._exports.bounds(order)
-            export = await self._exports.plan(order)
-        except (CannotExport, StorageError) as error:
-            raise _told(error) from error
+        await self._exports.bounds(order)
+        export = await self._exports.plan(order)
         told = {
             "RecordingId": call.arguments.get("recordingid", ""),
             "ExportFormat": form,
@@ -133,10 +141,7 @@ class ExportCgis:
     async def download(self, call: Call) -> Reply:
         """Give a file, or a range of it."""
         order = _order(call, _given(call, "exportformat"), _password(call), _file_name(call))
-        try:
-            export = await self._exports.plan(order)
-        except (CannotExport, StorageError) as error:
-            raise _told(error) from error
+        export = await self._exports.plan(order)
         headers = [("Content-Disposition", _disposition(export.file_name))]
         size_bytes = export.size_bytes
         if size_bytes is None:
@@ -161,10 +166,7 @@ class ExportCgis:
         """Begin to put a file on the external disk."""
         disk, path = _given(call, "externaldiskid"), call.arguments.get("filepath", "")
         order = _order(call, _given(call, "exportformat"), _password(call))
-        try:
-            job = await self._jobs.begin(order, disk, path)
-        except (CannotExport, StorageError) as error:
-            raise _told(error) from error
+        job = await self._jobs.begin(order, disk, path)
         target = f"{_words(order)} to {disk}: {job.path}"
         self._audit.note(call.account, call.address, "export", target)
         made = element("ExportToExternal", JobId=str(job.number), FilePath=job.path)
@@ -289,9 +291,3 @@ def _words(order: ExportOrder) -> str:
     )
     encrypted = " encrypted" if order.password else ""
     return f"{what} as {order.form}{encrypted}"
-
-
-def _told(error: CannotExport | StorageError) -> XmlError:
-    if isinstance(error, StorageError):
-        return XmlError(10, f"the disk cannot be read: {error.kind}")
-    return XmlError(_CODES[error.why], str(error) if error.why is Why.TOO_MANY else "")

@@ -26,8 +26,8 @@ from axis_nvr.services.groups import (
 )
 from axis_nvr.storage.groups import Group, is_group_id
 from axis_nvr.vapix.arguments import Arguments
-from axis_nvr.vapix.call import Call, Endpoint, Reply
-from axis_nvr.vapix.xml_cgi import SCHEMAS, Content, XmlError, XmlFamily, element
+from axis_nvr.vapix.call import Call, Endpoint
+from axis_nvr.vapix.xml_cgi import SCHEMAS, Content, XmlError, XmlFamily, by_class, element
 
 TEXTS = {
     10: "An error occurred while processing the request",
@@ -38,13 +38,6 @@ TEXTS = {
     130: "Invalid stream options",
     140: "Recording group in use",
 }
-FAMILY = XmlFamily(
-    "RecordingGroupResponse",
-    ("1.0",),
-    TEXTS,
-    {"xsi:noNamespaceSchemaLocation": f"{SCHEMAS}recording_group.xsd"},
-    version_attribute="schemaversion",
-)
 #: Code of each error of the service; any other is 10.
 ERRORS: Mapping[type[NvrError], int] = {
     GroupExists: 20,
@@ -54,6 +47,14 @@ ERRORS: Mapping[type[NvrError], int] = {
     WrongStreamOptions: 130,
     GroupInUse: 140,
 }
+FAMILY = XmlFamily(
+    "RecordingGroupResponse",
+    ("1.0",),
+    TEXTS,
+    {"xsi:noNamespaceSchemaLocation": f"{SCHEMAS}recording_group.xsd"},
+    version_attribute="schemaversion",
+    read_error=by_class(ERRORS, 10),
+)
 #: Characters of a text.
 MAX_TEXT_CHARACTERS = 512
 #: Hours that recordings may be kept: a hundred years.
@@ -89,7 +90,7 @@ class RecordingGroups:
         return (
             FAMILY.versions_endpoint(f"{_PATH}schemaversions.cgi", Role.VIEWER),
             *(
-                FAMILY.endpoint(f"{_PATH}{name}.cgi", _told(content), role)
+                FAMILY.endpoint(f"{_PATH}{name}.cgi", content, role)
                 for name, content, role in methods
             ),
         )
@@ -130,20 +131,6 @@ class RecordingGroups:
 
     def _note(self, call: Call, action: str, group_id: str) -> None:
         self._audit.note(call.account, call.address, action, f"recording group {group_id}")
-
-
-def _told(content: Content) -> Content:
-    """Give the services' errors their codes."""
-
-    async def told(call: Call) -> ET.Element | Reply:
-        try:
-            return await content(call)
-        except XmlError:
-            raise
-        except NvrError as error:
-            raise XmlError(ERRORS.get(type(error), 10)) from error
-
-    return told
 
 
 def _id(call: Call) -> str:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from xml.etree import ElementTree as ET
 
-from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
+from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.services.accounts import Role
 from axis_nvr.services.audit import Audit
 from axis_nvr.services.disk_settings import NoDisk
 from axis_nvr.services.disks import Disks
-from axis_nvr.vapix.call import Call, Endpoint, Reply
-from axis_nvr.vapix.xml_cgi import SCHEMAS, Content, XmlError, XmlFamily, element
+from axis_nvr.vapix.call import Call, Endpoint
+from axis_nvr.vapix.xml_cgi import SCHEMAS, XmlError, XmlFamily, by_class, element
 
 TEXTS: Mapping[int, str] = {
     10: "Error while processing the request",
@@ -24,6 +24,7 @@ FAMILY = XmlFamily(
     ("1.0",),
     TEXTS,
     {"xsi:noNamespaceSchemaLocation": f"{SCHEMAS}recordingstoragelimit1.xsd"},
+    read_error=by_class({NoDisk: 110}, 10, with_words=True),
 )
 #: The least that a limit may be, in kB of 1024 bytes: 1 GB.
 MIN_SIZE = 1 << 20
@@ -43,8 +44,8 @@ class StorageLimitCgis:
         """Return what serves them."""
         return (
             FAMILY.versions_endpoint(f"{_PATH}schemaversions.cgi", Role.OPERATOR),
-            FAMILY.endpoint(f"{_PATH}getlimit.cgi", _told(self.get), Role.OPERATOR),
-            FAMILY.endpoint(f"{_PATH}setlimit.cgi", _told(self.set), Role.OPERATOR),
+            FAMILY.endpoint(f"{_PATH}getlimit.cgi", self.get, Role.OPERATOR),
+            FAMILY.endpoint(f"{_PATH}setlimit.cgi", self.set, Role.OPERATOR),
         )
 
     async def get(self, call: Call) -> ET.Element:
@@ -79,19 +80,3 @@ class StorageLimitCgis:
         await self._disks.change(disk_id, limit_kib=size)
         self._audit.note(call.account, call.address, "change", f"disk {disk_id}: limit {size} kB")
         return element("GeneralSuccess")
-
-
-def _told(content: Content) -> Content:
-    """Give errors of the services their codes."""
-
-    async def told(call: Call) -> ET.Element | Reply:
-        try:
-            return await content(call)
-        except XmlError:
-            raise
-        except NoDisk:
-            raise XmlError(110) from None
-        except NvrError as error:
-            raise XmlError(10, str(error)) from None
-
-    return told
