@@ -14,7 +14,11 @@ setup(
     python_requires=">=3.11",
     packages=[*find_packages(include=["axis_nvr*"]), "twisted.plugins"],
     package_dir={"": "."},  # so that an editable install shows the plugins
-    package_data={"axis_nvr": ["py.typed"], "axis_nvr.simulator": ["bitstreams/*"]},
+    package_data={
+        "axis_nvr": ["py.typed"],
+        "axis_nvr.simulator": ["bitstreams/*"],
+        "axis_nvr.vapix.soap": ["wsdl/*"],
+    },
     entry_points={"console_scripts": ["axis-nvr = axis_nvr.cli.main:main"]},
     zip_safe=False,
     install_requires=[

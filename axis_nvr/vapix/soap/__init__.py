@@ -1,0 +1,1 @@
+"""The event, action and entry services: SOAP at ``/vapix/services``."""
