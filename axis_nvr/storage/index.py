@@ -296,11 +296,16 @@ class Index:
         )
 
     def add_block(self, recording_id: str, block_id: str, start_us: int) -> None:
-        """Add an open block."""
+        """Add an open block; a recording starts where its earliest block does."""
+        start = utc_text(start_us)
         self._connection.execute(
             "INSERT INTO blocks (filename, path, starttime, recording_id)"
             " VALUES (?, ?, ?, (SELECT id FROM recordings WHERE filename = ?))",
-            (block_id, block_path(block_id), utc_text(start_us), recording_id),
+            (block_id, block_path(block_id), start, recording_id),
+        )
+        self._connection.execute(
+            "UPDATE recordings SET starttime = ? WHERE filename = ? AND starttime > ?",
+            (start, recording_id, start),
         )
 
     def close_block(self, block_id: str, stop_us: int, size_bytes: int) -> None:

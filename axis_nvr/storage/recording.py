@@ -306,10 +306,11 @@ class RecordingWriter:
         """Put the XML of a new block, and of a new recording, in place."""
         before = self._progress.streams
         streams = block.streams if before is None else before.joined(block.streams)
-        if before is None:
+        begins = before is None or block.start_us < self._progress.start_us  # a clock set back
+        if begins:
             self._progress.start_us = block.start_us
         is_known = before is not None and self._papers.has_recording_xml()
-        if before != streams or not is_known:
+        if begins or before != streams or not is_known:
             self._papers.write_recording(streams, self._progress.start_us, None)
         if not block.is_finished:
             self._write_block_xml(block, BlockStatus.RECORDING)

@@ -266,9 +266,15 @@ class CutTests(RecordingCase):
         self.assertIn([0, 500, 1000], blocks)
 
     def test_when_time_goes_back(self) -> None:
-        """A block's times only go forwards."""
-        blocks = self.blocks_after(video_gop(START_US), video_gop(START_US - 60 * SECOND))
+        """A block's times only go forwards; the recording starts where its earliest block does."""
+        earlier_us = START_US - 60 * SECOND
+        blocks = self.blocks_after(video_gop(START_US), video_gop(earlier_us))
         self.assertEqual([times[0] for times in blocks], [0, 0])
+        (row,), _ = self.index()
+        self.assertEqual(row.start_us, earlier_us)
+        folder = self.bench.folder / "20240506/07" / row.recording_id
+        xml = parse_recording((folder / "recording.xml").read_bytes())
+        self.assertEqual((xml.start_us, xml.stop_us), (row.start_us, row.stop_us))
 
     def test_after_a_long_hole(self) -> None:
         """Players do not show a still for it; a short one stays within the block."""
