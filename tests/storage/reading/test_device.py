@@ -81,7 +81,8 @@ class DeviceTests(CursorCase):
         for start_us, end_us in covered:  # no picture is further from the next than in the stream
             inside = [t for t in shown if start_us <= t + 1000 and t < end_us]
             steps = [b - a for a, b in zip([start_us, *inside], [*inside, end_us], strict=True)]
-            self.assertLessEqual(max(steps), 2 * SECOND // 5 + 5000)
+            # sound stands 7 ms behind its picture, and times in a block are whole milliseconds
+            self.assertLessEqual(max(steps), 2 * SECOND // 5 + 8000, (slices, covered, shown))
         self.assertEqual(self.said(backward(cursor)), self.said(found)[::-1])
 
     def test_the_older_recording_shows_what_both_have(self) -> None:
