@@ -7,5 +7,9 @@ class MediaMissing(RemoteProtocolError):
     """The camera plays, or would, but nothing usable comes: the message says what is missing."""
 
 
+class EventsMissing(RemoteProtocolError):
+    """The camera has no track that tells of its events: asking soon again is of no use."""
+
+
 class NoAnswer(RemoteProtocolError):
     """The camera does not answer: the message says what."""

@@ -36,7 +36,15 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from axis_nvr.media.buffer import GopBuffer
-from axis_nvr.media.units import AccessUnit, Format, Gap, GapReason, MetadataFormat, VideoFormat
+from axis_nvr.media.units import (
+    AccessUnit,
+    Codec,
+    Format,
+    Gap,
+    GapReason,
+    MetadataFormat,
+    VideoFormat,
+)
 from axis_nvr.protocols.failures import MediaMissing
 from axis_nvr.services.backoff import STABLE_SECONDS, Backoff
 from axis_nvr.services.liveness import Liveness
@@ -125,6 +133,7 @@ class CameraStream:
         self._logged: tuple[ErrorKind, str, float] | None = None
         self._totals = _Totals()
         self._plays = 0
+        self._lead_us = 0  # newest of the stream less our time, when the last session ended
         self._forget_session()
 
     def _forget_session(self) -> None:
@@ -164,6 +173,25 @@ class CameraStream:
     @property
     def _is_urgent(self) -> bool:
         return self._urgent or self.plan.want_events
+
+    def media_time(self, utc_us: int) -> int:
+        """Tell where in the stream something is that happened when our clock showed a time.
+
+        What is newest of the stream counts as now: so it does not matter how far the camera's
+        clock is from ours, and what is told is never later than it is. While the stream is
+        interrupted its time is thought to go on.
+
+        :param utc_us: of our clock: UTC, microseconds since 1970; so is what is returned, of the
+            stream's.
+        """
+        if self._last_utc_us is not None:
+            return utc_us + self._last_utc_us - self._utc_us()
+        return utc_us + self._lead_us
+
+    @property
+    def newest_us(self) -> int | None:
+        """UTC of the newest picture or sound; None while the stream is interrupted."""
+        return self._last_utc_us
 
     @property
     def status(self) -> StreamStatus:
@@ -298,7 +326,8 @@ class CameraStream:
             tracks=", ".join(f"{t.kind} {t.codec or t.encoding_name}" for t in session.tracks),
             protocol=self.plan.address.protocol,
         )
-        if self._documents is not None:
+        brings_events = any(t.codec is Codec.ONVIF_METADATA for t in session.tracks)
+        if brings_events and self._documents is not None:
             self._documents.began()
 
     def _report(self, reason: Failure) -> None:
@@ -339,6 +368,7 @@ class CameraStream:
             self._documents.ended(words)
         if self._last_utc_us is not None:
             start_us, now_us = self._last_utc_us, self._utc_us()
+            self._lead_us = start_us - now_us
             gap = Gap(start_us, max(start_us, now_us), GapReason.DISCONNECTED, detail=words)
             self._last_utc_us = None
             self.buffer.interrupt(gap)

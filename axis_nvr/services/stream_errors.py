@@ -18,7 +18,7 @@ from axis_nvr.errors import (
     RemoteProtocolError,
     WireError,
 )
-from axis_nvr.protocols.failures import MediaMissing, NoAnswer
+from axis_nvr.protocols.failures import EventsMissing, MediaMissing, NoAnswer
 from axis_nvr.protocols.tls import CertificateRefused
 from axis_nvr.wire.rtsp import redacted
 
@@ -66,6 +66,7 @@ KINDS: tuple[tuple[tuple[type[BaseException], ...], ErrorKind], ...] = (
     ((ConfigError,), ErrorKind.CONFIGURATION),
     ((error.DNSLookupError, error.UnknownHostError), ErrorKind.DNS),
     ((CertificateRefused, SSL.Error), ErrorKind.TLS),
+    ((EventsMissing,), ErrorKind.REFUSED),
     ((MediaMissing,), ErrorKind.MEDIA),
     (
         (NoAnswer, error.TimeoutError, error.TCPTimedOutError, defer.TimeoutError, TimeoutError),

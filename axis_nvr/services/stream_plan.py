@@ -41,7 +41,7 @@ class IDocumentSink(Protocol):
     """Takes the documents by which a camera tells of its events. None of it waits or raises."""
 
     def began(self) -> None:
-        """A session plays; its first documents, which tell all states, may have come before."""
+        """A session plays that brings some; the first of them may have come already."""
 
     def document_received(self, unit: AccessUnit) -> None:
         """A document came."""

@@ -33,6 +33,7 @@ PLAN = StreamPlan(
     ),
 )
 VIDEO = TrackDescription(0, "video", Codec.H264, 96, 90000, 1, {}, "rtsp://192.0.2.1/0")
+EVENTS = replace(VIDEO, index=2, kind="application", codec=Codec.ONVIF_METADATA)
 FORMAT = VideoFormat(Codec.H264, b"avcC", 640, 480, Fraction(30))
 
 
@@ -183,7 +184,7 @@ class DocumentTests(StreamCase):
     def test_past_the_buffer(self) -> None:
         """Documents go to who wants them and not to the recordings; pictures as ever."""
         self.stream.start()
-        session = self.play()
+        session = self.play(VIDEO, EVENTS)
         self.assertEqual(session.urgent, [True])
         self.stream.set_urgent(False)
         self.assertEqual(session.urgent, [True, True])
@@ -200,15 +201,20 @@ class DocumentTests(StreamCase):
 
     def test_wanted(self) -> None:
         """The track that tells of events is fetched where it is wanted, and only there."""
-        track = replace(VIDEO, kind="application", codec=Codec.ONVIF_METADATA)
-        self.assertTrue(self.stream.plan.wants(track))
-        self.assertFalse(PLAN.wants(track))
-        self.assertFalse(self.stream.plan.wants(replace(track, codec=None)))
+        self.assertTrue(self.stream.plan.wants(EVENTS))
+        self.assertFalse(PLAN.wants(EVENTS))
+        self.assertFalse(self.stream.plan.wants(replace(EVENTS, codec=None)))
+
+    def test_a_camera_that_has_none(self) -> None:
+        """A session without such a track is not taken for one that brings events."""
+        self.stream.start()
+        self.play(VIDEO)
+        self.assertEqual(self.documents.told, [])
 
     def test_a_camera_that_says_nothing_any_more(self) -> None:
         """A session of events alone ends when the camera does not answer signs of life."""
         self.stream.start()
-        session = self.play(replace(VIDEO, kind="application", codec=Codec.ONVIF_METADATA))
+        session = self.play(EVENTS)
         session.heard = self.clock.seconds()
         self.clock.pump([LOOK_SECONDS] * 14)
         self.assertIsNone(session.aborted, "it is silent, and that is all right")
@@ -285,6 +291,21 @@ class LifeTests(StreamCase):
         self.clock.advance(0)
         self.refuse(ConnectError())
         self.assertEqual(len(self.consumer.gaps), 1)
+
+    def test_its_own_time(self) -> None:
+        """What happens now is where the newest picture is; the time goes on in an outage."""
+        self.stream.start()
+        self.play()
+        self.assertIsNone(self.stream.newest_us)
+        self.assertEqual(self.stream.media_time(1_000_000_000), 1_000_000_000)
+        self.attempts[0][1](unit(940_000_000))
+        self.clock.advance(0.25)
+        self.assertEqual(self.stream.newest_us, 940_000_000)
+        self.assertEqual(self.stream.media_time(1_000_250_000), 940_000_000)
+        self.assertEqual(self.stream.media_time(999_250_000), 939_000_000)
+        self.lose(ConnectionDone("gone"))
+        self.assertIsNone(self.stream.newest_us)
+        self.assertEqual(self.stream.media_time(1_010_250_000), 950_000_000)
 
     def test_units_that_come_late(self) -> None:
         """What a session still brings while it is ended does not follow the gap."""

@@ -1,0 +1,1 @@
+"""The events of cameras, heard by the recorder: motion, above all."""

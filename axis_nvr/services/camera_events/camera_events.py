@@ -1,0 +1,139 @@
+"""The events of all cameras: whose are listened to, and by which session.
+
+Each device with events switched on is heard by a session of its own, which is kept going as a
+stream of pictures is. Where events are to come with the video (``with_video``), the streams of the
+device bring them too, and its own session is opened only while none of them plays: so a camera that
+allows a single session can be recorded and heard.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+
+from axis_nvr.config import CameraConfig, EventsConfig
+from axis_nvr.media.buffer import GopBuffer
+from axis_nvr.services.camera_events.ear import Ear, Passenger
+from axis_nvr.services.camera_events.event_plan import events_opener, plan_events
+from axis_nvr.services.camera_events.listener import CameraListener
+from axis_nvr.services.camera_events.motion_topics import MotionTopics
+from axis_nvr.services.camera_events.report import CameraEventsReport
+from axis_nvr.services.camera_stream import CameraStream
+from axis_nvr.services.motion_relay import MotionRelay
+from axis_nvr.services.stream_plan import IDocumentSink, SessionOpener
+
+
+class CameraEvents:
+    """Listens to the cameras whose events are switched on.
+
+    :param open_session: connects.
+    :param relay: is told of motion.
+    :param config: what counts as motion where a camera does not say.
+    :param clock: the reactor.
+    :param utc_us: the time of day.
+    """
+
+    def __init__(
+        self,
+        open_session: SessionOpener,
+        relay: MotionRelay,
+        config: EventsConfig,
+        clock: Any,
+        utc_us: Callable[[], int],
+    ) -> None:
+        self._open_session = events_opener(open_session)
+        self._relay = relay
+        self._config = config
+        self._clock = clock
+        self._utc_us = utc_us
+        self._ears: dict[str, Ear] = {}
+        self._running = False
+        self._ending: set[Deferred[None]] = set()
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._running = True
+        for ear in self._ears.values():
+            ear.start()
+
+    def stop(self) -> "Deferred[None]":
+        """Listen no more; the states of the devices stay as they are.
+
+        :returns: fires when all sessions are gone; never fails.
+        """
+        self._running = False
+        for ear in self._ears.values():
+            self._end(ear)
+        return DeferredList(list(self._ending)).addCallback(lambda _: None)
+
+    def change(self, device: str, camera: CameraConfig | None) -> None:
+        """Take note of a device that is new, has changed, or is gone.
+
+        :param camera: None: gone, or it cannot be connected to.
+        """
+        camera = _as_used(camera)
+        ear = self._ears.get(device)
+        if ear is not None and camera == ear.camera:
+            return
+        if ear is not None:
+            del self._ears[device]
+            self._end(ear)
+        if camera is None:
+            self._relay.remove(device)
+            return
+        self._relay.add(device)
+        self._relay.tell(device, False, self._utc_us())  # until the new one is heard
+        self._ears[device] = self._make(camera)
+        if self._running:
+            self._ears[device].start()
+
+    def with_video(self, camera: CameraConfig) -> bool:
+        """Tell whether the events of a camera are to come with its pictures."""
+        chosen = camera.events_with_video
+        return camera.events and (self._config.with_video if chosen is None else chosen)
+
+    def arguments(self, camera: CameraConfig) -> str:
+        """Return what a stream of pictures that brings events too asks for in addition."""
+        return self._topics(camera).arguments
+
+    def passenger(self, device: str) -> IDocumentSink:
+        """Make what takes the documents of a stream of pictures."""
+        return Passenger(lambda: self._ears.get(device))
+
+    @property
+    def reports(self) -> tuple[CameraEventsReport, ...]:
+        """The events of each camera, as they are now."""
+        return tuple(ear.report for ear in self._ears.values())
+
+    def _topics(self, camera: CameraConfig) -> MotionTopics:
+        return MotionTopics(camera.motion or self._config.motion)
+
+    def _make(self, camera: CameraConfig) -> Ear:
+        topics = self._topics(camera)
+        listener = CameraListener(
+            camera.id, topics, partial(self._relay.tell, camera.id), self._clock, self._utc_us
+        )
+        stream = CameraStream(
+            plan_events(camera, topics.query),
+            GopBuffer(),  # nothing gets there: documents go past it
+            self._open_session,
+            self._clock,
+            utc=lambda: self._utc_us() / 1e6,
+            documents=listener.session(),
+        )
+        return Ear(camera, listener, stream, self._clock, with_video=self.with_video(camera))
+
+    def _end(self, ear: Ear) -> None:
+        """End what hears a device; `stop` waits for it."""
+        gone = ear.stop()
+        self._ending.add(gone)
+        gone.addBoth(lambda _: self._ending.discard(gone))
+
+
+def _as_used(camera: CameraConfig | None) -> CameraConfig | None:
+    """Leave out what makes no difference: who is trusted, where nobody is asked for papers."""
+    if camera is None or not camera.events:
+        return None
+    return camera if camera.certvalidation != "off" else replace(camera, ca=b"")
