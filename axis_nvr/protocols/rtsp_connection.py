@@ -70,7 +70,8 @@ class RtspServerProtocol(Protocol):
         self._pumping = False
         self._ended = False
         self._due = server.clock.seconds() + IDLE_TIMEOUT_SECONDS
-        if account is not None:
+        self._is_inner = account is not None
+        if self._is_inner:
             self._speak_rtsp(server.inner_guard)
 
     # What Twisted calls.
@@ -146,8 +147,8 @@ class RtspServerProtocol(Protocol):
 
     @property
     def tunnelled(self) -> bool:
-        """Whether HTTP is around it."""
-        return bool(self.cookie)
+        """Whether HTTP or a WebSocket is around it."""
+        return bool(self.cookie) or self._is_inner
 
     @property
     def carrier(self) -> "RtspServerProtocol":

@@ -2,21 +2,12 @@
 
 from typing import Any
 
-from twisted.internet.error import ConnectionDone
-from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
-from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
-
 from axis_nvr.protocols.websocket import WebSocket
 from axis_nvr.services.accounts import Role
-from axis_nvr.session.digest import Authenticator, Credentials
 from axis_nvr.session.websocket import POLICY_VIOLATION, Limits, Oversized, Received
-from axis_nvr.vapix.bounded_site import IDLE_SECONDS, BoundedSite
-from axis_nvr.vapix.call import Call, Endpoint, Upgrade, text_reply
-from axis_nvr.vapix.server import HttpServer
-from tests.vapix.serving import House
-from tests.vapix.sockets import Client
+from axis_nvr.vapix.bounded_site import IDLE_SECONDS
+from axis_nvr.vapix.call import Call, Endpoint, Reply, Upgrade, text_reply
+from tests.vapix.sockets import SocketTestCase
 
 
 class Echo:
@@ -47,54 +38,23 @@ class Echo:
         self.log.append((code, reason))
 
 
-class PatientTransport(StringTransport):
-    """Notes an end that is asked for."""
-
-    aborted = False
-
-    def abortConnection(self) -> None:  # noqa: N802
-        self.aborted = True
-
-    def unregisterProducer(self) -> None:  # noqa: N802
-        if self.producer is not None:  # as a socket, it does not mind
-            super().unregisterProducer()
-
-
-class UpgradeTests(SynchronousTestCase):
+class UpgradeTests(SocketTestCase):
     def setUp(self) -> None:
-        self.house = House(self.mktemp())
-        self.addCleanup(self.house.database.close)
-        self.house.set_up()
-        self.clock = Clock()
+        super().setUp()
         self.echo = Echo()
 
         async def upgrade(call: Call) -> Upgrade:
             limits = Limits(message_bytes=1000)
             return Upgrade(self.echo, ("binary", "other"), deflate=True, limits=limits)
 
-        async def hello(call: Call) -> Any:
+        async def hello(call: Call) -> Reply:
             return text_reply("hello")
 
-        self.site: BoundedSite = HttpServer(
-            self.house.door,
-            [
-                Endpoint("/ws", upgrade, None, ("GET",)),
-                Endpoint("/guarded", upgrade, Role.VIEWER, ("GET",)),
-                Endpoint("/hello", hello, None),
-            ],
-        ).site()
-        self.site.reactor = self.clock
-        self.client = self.connect()
-
-    def connect(self) -> Client:
-        channel: Any = self.site.buildProtocol(None)
-        channel.callLater = self.clock.callLater
-        transport = PatientTransport()
-        channel.makeConnection(transport)
-        return Client(channel, transport)
-
-    def end(self) -> None:
-        self.client.channel.connectionLost(Failure(ConnectionDone()))
+        self.serve(
+            Endpoint("/ws", upgrade, None, ("GET",)),
+            Endpoint("/guarded", upgrade, Role.VIEWER, ("GET",)),
+            Endpoint("/hello", hello, None),
+        )
 
     def test_messages_go_both_ways(self) -> None:
         """A request for a WebSocket is answered 101, and messages go both ways."""
@@ -136,7 +96,7 @@ class UpgradeTests(SynchronousTestCase):
         self.assertFalse(self.client.transport.disconnecting)
         self.clock.pump([31.0] * 3)
         self.assertTrue(self.client.transport.disconnecting)
-        self.end()
+        self.client.end()
         self.assertEqual(self.echo.log[-1], (1006, "silent for 75 seconds"))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -144,21 +104,15 @@ class UpgradeTests(SynchronousTestCase):
         """The connection counts among those of HTTP; its end is told once."""
         self.client.ask("/ws")
         self.assertEqual(self.site.connections.total(), 1)
-        self.end()
+        self.client.end()
         self.assertEqual(self.site.connections.total(), 0)
         self.assertEqual(len(self.echo.log), 2)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_who_is_not_let_in(self) -> None:
         """Without credentials the answer is a challenge; answered, on the same connection, 101."""
-        head = self.client.ask("/guarded")
-        self.assertIn("HTTP/1.1 401 ", head)
-        authenticator = Authenticator(Credentials("vera", "pass-vera"))
-        line = next(x for x in head.split("\r\n") if x.startswith("WWW-Authenticate: "))
-        authenticator.challenge([line.partition(": ")[2]])
-        authorization = authenticator.authorization("GET", "/guarded")
-        assert authorization is not None
-        head = self.client.ask("/guarded", ("Authorization", authorization))
+        self.assertIn("HTTP/1.1 401 ", self.open("/guarded"))
+        head = self.open("/guarded", "vera")
         self.assertIn("HTTP/1.1 101 ", head)
         self.assertIn("Authentication-Info: rspauth=", head)
 
@@ -204,9 +158,8 @@ class UpgradeTests(SynchronousTestCase):
         self.assertTrue(self.client.transport.disconnecting)
         self.assertEqual(self.client.transport.value()[2:4], POLICY_VIOLATION.to_bytes(2))
         self.clock.advance(5.0)
-        transport: Any = self.client.transport
-        self.assertTrue(transport.aborted)
-        self.end()
+        self.assertTrue(self.client.transport.aborted)
+        self.client.end()
         self.assertEqual(self.echo.log[-1], (1008, "over 262144 bytes were not read"))
 
     def test_we_close(self) -> None:
@@ -221,7 +174,7 @@ class UpgradeTests(SynchronousTestCase):
             else:
                 self.clock.advance(5.0)
             self.assertTrue(self.client.transport.disconnecting)
-            self.end()
+            self.client.end()
             self.assertEqual(self.echo.log[-1], (1001, "going away"))
             self.assertEqual(self.clock.getDelayedCalls(), [])
             self.client = self.connect()

@@ -1,0 +1,1 @@
+"""WebSockets of the recorder: events, and RTSP for browsers."""
