@@ -11,6 +11,7 @@ from axis_nvr.assembly.foundation import Release, lay_foundation
 from axis_nvr.assembly.listeners import Announce, make_listeners, make_site
 from axis_nvr.assembly.services import make_services
 from axis_nvr.assembly.streams import make_registry
+from axis_nvr.assembly.triggered import make_triggered
 from axis_nvr.config import Config
 from axis_nvr.media.budget import ByteBudget
 from axis_nvr.services.archive import make_archive
@@ -51,7 +52,8 @@ def make_recorder(
     )
     rules = kept.settings.rules
     archive = make_archive(reactor, kept.keepers, kept.errands, recordings, rules, time.time)
-    services = make_services(base, recorder, disks, archive)
+    triggered = make_triggered(base, recorder, archive)
+    services = make_services(base, recorder, disks, archive, [triggered.look])
     served = endpoints(services)
     site = make_site(services, served)
     listeners = list(make_listeners(base, site, announce))

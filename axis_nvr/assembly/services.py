@@ -1,6 +1,7 @@
 """What the APIs call."""
 
 import time
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from axis_nvr.assembly.foundation import Foundation
@@ -22,24 +23,33 @@ from axis_nvr.storage.files import Files
 from axis_nvr.vapix.api import Services
 
 
-def make_services(base: Foundation, recorder: Recorder, disks: Disks, archive: Archive) -> Services:
+def make_services(
+    base: Foundation,
+    recorder: Recorder,
+    disks: Disks,
+    archive: Archive,
+    followers: Sequence[Callable[[], None]] = (),
+) -> Services:
     """Make what the APIs call.
 
+    :param followers: called, while the recorder runs, when a camera is known, or known no more.
     :raises ConfigError: the state database cannot be read.
     """
     database, vault, state = base.database, base.vault, base.state
     certificates = CaCertificates(database, state.path / CA_FOLDER)
     continuous = ContinuousRecordings(database, recorder.recordings)
-    recorder.started = continuous.start
+    recorder.when_started.append(continuous.start)
 
     def changed(device_id: str, camera: CameraConfig | None) -> None:
         cameras = recorder.recordings.registry.cameras
         if camera is None:
             cameras.pop(device_id, None)
-            return
-        cameras[device_id] = camera
+        else:
+            cameras[device_id] = camera
         if recorder.running:
             continuous.start()
+            for follower in followers:
+                follower()
 
     sealer = cache(lambda: Sealer(export_certificate(state, base.serial)))
     maker = Maker(f"axis_nvr {base.release.version}", base.serial, sealer)

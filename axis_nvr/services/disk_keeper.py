@@ -125,7 +125,7 @@ class DiskKeeper:
         self._timer: IDelayedCall | None = None
         self._gone: Once | None = None
         self._trying: list[Deferred[None]] = []
-        self._waiting: list[tuple[Deferred[Any], RecordingDetails]] = []
+        self._waiting: list[tuple[Deferred[Any], RecordingDetails, int | None]] = []
 
     def start(self) -> None:
         """Start the disk, now or as soon as it can be."""
@@ -250,7 +250,7 @@ class DiskKeeper:
 
     def _refuse_waiting(self, words: str) -> None:
         waiting, self._waiting = self._waiting, []
-        for opened, _ in waiting:
+        for opened, *_ in waiting:
             opened.errback(StorageError(StorageErrorKind.ABSENT, self._disk.folder, words))
 
     def _tell_tried(self, kind: StorageErrorKind | None = None, words: str = "") -> None:
@@ -262,16 +262,20 @@ class DiskKeeper:
             else:
                 tried.errback(StorageError(kind, self._disk.folder, words))
 
-    def open_recording(self, details: RecordingDetails) -> "Deferred[Any]":
+    def open_recording(
+        self, details: RecordingDetails, *, start_us: int | None = None
+    ) -> "Deferred[Any]":
         """Begin a recording, as soon as the disk is ready.
 
+        :param start_us: what its name says: UTC, microseconds since 1970; when it is begun, if not
+            given.
         :returns: the recording; errback `StorageError`. Cancelling it is for those who do not want
             it any more: a disk that is not ready is then not asked.
         """
         if self._is_ready:
-            return self._disk.open_recording(details)
+            return self._disk.open_recording(details, start_us=start_us)
         opened: Deferred[Any] = Deferred(self._forget)
-        self._waiting.append((opened, details))
+        self._waiting.append((opened, details, start_us))
         return opened
 
     # IDiskObserver
@@ -371,8 +375,8 @@ class DiskKeeper:
         self._memory.is_known = self._is_ready = True
         self._error = ""
         waiting, self._waiting = self._waiting, []
-        for opened, details in waiting:
-            self._disk.open_recording(details).chainDeferred(opened)
+        for opened, details, start_us in waiting:
+            self._disk.open_recording(details, start_us=start_us).chainDeferred(opened)
         for user in self.users:
             user.disk_opened(self._disk.disk_id, self._disk.folder)
         self._tell_tried()

@@ -166,7 +166,8 @@ class Disks:
     async def lock(self, disk_id: str) -> None:
         """Lock a disk: nothing is written to it or removed from it until it is unlocked.
 
-        Continuous recordings wait for that; those that somebody or something began are ended.
+        Recordings that are made continuously or by rule wait for that; those that somebody began
+        are ended.
 
         :raises NoDisk: there is none of this id.
         :raises DiskBusy: something is being done with it.
@@ -177,7 +178,7 @@ class Disks:
         with self.jobs.reserved(disk_id):
             await self._settings.change(disk_id, is_locked=True)
             for run in list(self._recordings.runs):
-                if run.order.disk == disk_id and run.order.trigger_type != "continuous":
+                if run.order.disk == disk_id and not run.goes_on:
                     Deferred.fromCoroutine(self._recordings.end(run))
             await self._work.let_go(disk_id, Hold.LOCKED)
 

@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from axis_nvr.errors import ConfigError, NvrError, WireError
 from axis_nvr.media.stream_options import StreamOptions
 from axis_nvr.services.library import Library, Shelf
-from axis_nvr.services.recordings import Order, Recordings
+from axis_nvr.services.recordings import Recordings
 from axis_nvr.services.removals import Removals
 from axis_nvr.storage.groups import (
     MAX_GROUPS,
@@ -86,6 +86,7 @@ class Groups:
     :param rules: gives what retention goes by, for the id of a disk.
     :param now: the UTC clock, seconds since 1970.
     :param zone: whose local time is in ids that are made up; None is the zone of this machine.
+    :ivar followers: called after each change: of a group, of what groups there are.
     :ivar in_use: tells whether something that is configured records by a group; such a group is not
         deleted.
     """
@@ -101,6 +102,7 @@ class Groups:
         now: Callable[[], float],
         zone: tzinfo | None = None,
     ) -> None:
+        self.followers: list[Callable[[], None]] = []
         self.in_use: Callable[[str], bool] = lambda group_id: False
         self._library = library
         self._recordings = recordings
@@ -153,7 +155,7 @@ class Groups:
                 group=group_id,
             )
         self._of_disks[disk] = found.groups
-        self._tell_retention(disk)
+        self._tell(disk)
 
     def _not_loaded(self, failure: Failure, disk: str) -> None:
         words = failure.getErrorMessage()
@@ -161,13 +163,16 @@ class Groups:
 
     def _went(self, disk: str) -> None:
         self._of_disks.pop(disk, None)
-        self._tell_retention(disk)
+        self._tell(disk)
 
-    def _tell_retention(self, disk: str) -> None:
+    def _tell(self, disk: str) -> None:
+        """Tell retention, and who follows, of a change at a disk."""
         self._rules(disk).group_seconds = {
             group.id: group.retention_hours * _HOUR_SECONDS
             for group in self._of_disks.get(disk, {}).values()
         }
+        for follower in self.followers:
+            follower()
 
     # Changes.
 
@@ -198,7 +203,7 @@ class Groups:
         return group.id
 
     async def update(self, group_id: str, changed: Callable[[Group], Group]) -> None:
-        """Change a group; with other stream options what is recorded of it begins anew.
+        """Change a group; who records by it follows.
 
         :raises NoGroup: there is none of this id.
         :raises DiskNotInUse: see there.
@@ -208,13 +213,10 @@ class Groups:
         async with self._lock:
             placed = self.find(group_id)
             group = changed(placed.group)
-            is_other_stream = group.stream_options != placed.group.stream_options
-            if is_other_stream:
+            if group.stream_options != placed.group.stream_options:
                 self._check_options(group)
             await self._shelf(placed.disk).errands.run(partial(_write, group=group))
             self._keep(placed.disk, group)
-            if is_other_stream:
-                await self._restart(group)
 
     async def delete(self, group_id: str) -> None:
         """Remove a group with its recordings; those that are locked stay, as of no group.
@@ -235,7 +237,7 @@ class Groups:
                 await self._remove_recordings(placed)
                 await shelf.errands.run(partial(_remove, group_id=group_id))
                 self._of_disks.get(placed.disk, {}).pop(group_id, None)
-                self._tell_retention(placed.disk)
+                self._tell(placed.disk)
             finally:
                 self._deleting.discard(group_id)
 
@@ -250,23 +252,9 @@ class Groups:
                     words=removed.words,
                 )
 
-    async def _restart(self, group: Group) -> None:
-        for run in list(self._recordings.runs):
-            if run.order.group == group.id:
-                try:
-                    await self._recordings.restart(
-                        run, replace(run.order, options=group.stream_options)
-                    )
-                except NvrError as error:
-                    self.log.error(
-                        "{recording} goes on with the old stream options: {error}",
-                        recording=run.name,
-                        error=str(error),
-                    )
-
     def _keep(self, disk: str, group: Group) -> None:
         self._of_disks.setdefault(disk, {})[group.id] = group
-        self._tell_retention(disk)
+        self._tell(disk)
 
     def _shelf(self, disk: str) -> Shelf:
         if disk not in self._library.disks:
@@ -296,27 +284,16 @@ class Groups:
         stamp = local_stamp(int(self._now() * 1e6), self._zone)
         return f"{name}_{stamp}_{secrets.token_hex(4).upper()}"
 
-    # Recording by a group.
+    # Recording by a group: `axis_nvr.services.triggered` begins it.
 
-    async def record_group(
-        self, group_id: str, rule: str, action: str, *, trigger_type: str = "triggered"
-    ) -> str:
-        """Begin to record by a group.
+    def recordable(self, group_id: str) -> PlacedGroup:
+        """Give a group that may be recorded by.
 
-        :param rule: name of the rule that asks for it (``eventid`` of ``list.cgi``).
-        :param action: name of the action (``eventtrigger``).
-        :returns: the recording's id. A change of the group's stream options ends that recording and
-            begins another one; `Recordings.stop` takes either id, `end_group` all of the group.
         :raises NoGroup: there is none of this id, or it is being deleted.
-        :raises ConfigError: its device is not known any more.
-        :raises CannotRecord: too many recordings run, or the disk does not take it now.
         """
-        placed = self.find(group_id)
         if group_id in self._deleting:
             raise NoGroup(f"the recording group {group_id!r} is being deleted")
-        options = placed.group.stream_options
-        order = Order(placed.disk, options, trigger_type, rule, action, group_id)
-        return await self._recordings.record(order)
+        return self.find(group_id)
 
     async def end_group(self, group_id: str) -> None:
         """End all that is recorded by a group."""

@@ -36,7 +36,8 @@ class Recorder(Service):
     :param clock: the reactor.
     :param utc: the time of day, in seconds since 1970.
     :ivar recordings: what is recorded; others may begin recordings too.
-    :ivar started: called once disks and recordings have been started.
+    :ivar when_started: called once disks and recordings have been started.
+    :ivar when_stopping: called before recordings are ended; what they begin then is not ended.
     """
 
     log = Logger()
@@ -60,7 +61,8 @@ class Recorder(Service):
         self._version = version
         self._serial = serial
         self.recordings = Recordings(registry, disks, clock)
-        self.started: Callable[[], None] = lambda: None
+        self.when_started: list[Callable[[], None]] = []
+        self.when_stopping: list[Callable[[], None]] = []
         self._orders: list[Order] = []
         self._started_at = clock.seconds()
 
@@ -88,7 +90,8 @@ class Recorder(Service):
             disk.start()
         for order in self._orders:
             self.recordings.begin(order)
-        self.started()
+        for started in self.when_started:
+            started()
 
     def stopService(self) -> "Deferred[None]":
         """End recordings, then streams and disks.
@@ -103,6 +106,8 @@ class Recorder(Service):
         )
 
     async def _stop(self) -> None:
+        for stopping in self.when_stopping:
+            stopping()
         await self.recordings.end_all()
         await self.registry.stop()
         await gatherResults([disk.stop() for disk in self.disks.values()], consumeErrors=True)

@@ -60,6 +60,11 @@ class Run:
 
     :ivar name: for log and status.
     :param make_job: makes what keeps its recording going, not started.
+    :param goes_on: whether it goes on as another recording where one is removed or a disk is
+        locked: it is for whoever ordered it to end it.
+    :ivar ended: called when somebody ends it, unless he is told not to.
+    :ivar begins_us: where what it begins with begins, if that was there already: UTC, microseconds
+        since 1970.
     :ivar job: the one that does.
     :ivar ids: of its recordings, oldest first.
     :ivar earlier_ids: of the recordings of the run that it took over from.
@@ -70,6 +75,9 @@ class Run:
     request: StreamRequest
     lease: StreamLease[CameraStream]
     make_job: Callable[["Run"], RecordingJob]
+    goes_on: bool = False
+    ended: Callable[[], None] = field(default=lambda: None)
+    begins_us: int | None = None
     job: RecordingJob = field(init=False)
     ids: list[str] = field(default_factory=list)
     earlier_ids: tuple[str, ...] = ()
@@ -117,14 +125,22 @@ class Recordings:
         self._clock = clock
         self._allowances = {disk_id: Allowance() for disk_id in disks}
 
-    def request(self, order: Order) -> StreamRequest:
+    def trouble(self, disk: str) -> str:
+        """Say what is wrong with a disk, so that it may take no recordings now; empty: nothing."""
+        keeper = self._disks[disk]
+        return keeper.refusal or (keeper.disruption.words if keeper.disruption else "")
+
+    def request(self, order: Order, *, pre_buffer: bool = False) -> StreamRequest:
         """Say which stream an order wants.
 
+        :param pre_buffer: groups of it are held for recordings that begin later.
         :raises ConfigError: its options name no camera that is known, or cannot be read; or there
             is no such disk.
         """
         try:
-            request = self.registry.request(StreamOptions.parse(order.options))
+            request = self.registry.request(
+                StreamOptions.parse(order.options), pre_buffer=pre_buffer
+            )
         except WireError as error:
             raise ConfigError(f"options: {error}") from None
         except ConfigError as error:
@@ -133,14 +149,27 @@ class Recordings:
             raise ConfigError(f"options: {order.disk!r} is not among the disks")
         return request
 
-    def begin(self, order: Order, name: str = "") -> Run:
+    def begin(
+        self,
+        order: Order,
+        name: str = "",
+        *,
+        request: StreamRequest | None = None,
+        since_us: int | None = None,
+        goes_on: bool = False,
+    ) -> Run:
         """Begin to record; neither camera nor disk is waited for.
 
         :param name: for log and status; the camera's, if not given.
+        :param request: the stream, if it is not the one that the order's options make.
+        :param since_us: record what the stream's buffer holds from the key frame at or before this
+            time on: UTC, microseconds since 1970; the open group, if not given.
+        :param goes_on: see `Run`; what is continuous always does.
         :raises ConfigError: see `request`.
         :raises CannotRecord: too many recordings run.
         """
-        request = self.request(order)
+        if request is None:
+            request = self.request(order)
         if len(self.runs) >= MAX_RUNS:
             raise CannotRecord(f"{MAX_RUNS} recordings run already")
         disk = self._disks[order.disk]
@@ -155,17 +184,22 @@ class Recordings:
         )
         lease = self.registry.acquire(request)
         name = self._free_name(name or request.camera.id)
+        buffer = lease.stream.buffer
+        before = [] if since_us is None else buffer.since(since_us)
+        begins_us = before[0].start_us if before else buffer.open_us
 
         def make_job(run: Run) -> RecordingJob:
             def open_recording() -> "Deferred[RecordingSink]":
-                return disk.open_recording(details).addCallback(run.note)
+                start_us = None if since_us is None or run.ids else begins_us
+                return disk.open_recording(details, start_us=start_us).addCallback(run.note)
 
             allowance = self._allowances[order.disk]
-            return RecordingJob(name, lease.stream.buffer, open_recording, self._clock, allowance)
+            return RecordingJob(name, buffer, open_recording, self._clock, allowance)
 
-        run = Run(order, name, request, lease, make_job)
+        goes_on = goes_on or order.trigger_type == "continuous"
+        run = Run(order, name, request, lease, make_job, goes_on, begins_us=begins_us)
         self.runs.append(run)
-        run.job.start()
+        run.job.start(before)
         return run
 
     async def record(self, order: Order) -> str:
@@ -191,6 +225,7 @@ class Recordings:
         """End a run: its recording is whole on the disk, or given up, when this returns."""
         if run in self.runs:
             self.runs.remove(run)
+            run.ended()
             await run.job.stop()
             await run.lease.release()
 
@@ -218,31 +253,31 @@ class Recordings:
         return (run.job.last_end_us or None) if run is not None else None
 
     async def conclude(self, recording_id: str) -> None:
-        """End a recording that runs: what records continuously goes on with another one.
+        """End a recording that runs: a run that goes on does so with another one.
 
         The other one is begun before, and begins with the group of pictures that this one ends in.
         """
         run = self.run_of(recording_id)
         if run is None:
             return
-        if run.order.trigger_type != "continuous":
+        if not run.goes_on:
             await self.end(run)
             return
         before, run.job = run.job, run.make_job(run)
         run.job.start()
         await before.stop()
 
-    async def restart(self, run: Run, order: Order) -> Run:
+    def replace(self, run: Run, order: Order, request: StreamRequest) -> Run:
         """Let a run go on by another order, as another recording; it answers to the same ids.
 
         The new one is begun before the old one ends, so that nothing is missing between them.
 
-        :raises ConfigError: see `request`; the run goes on as it was, as with the next.
+        :raises ConfigError: see `begin`; the run goes on as it was, as with the next.
         :raises CannotRecord: too many recordings run.
         """
-        successor = self.begin(order)
+        successor = self.begin(order, request=request, goes_on=run.goes_on)
         successor.earlier_ids = (*run.earlier_ids, *run.ids)[-MAX_EARLIER_IDS:]
-        await self.end(run)
+        Deferred.fromCoroutine(self.end(run))
         return successor
 
     async def end_all(self) -> None:

@@ -28,6 +28,7 @@ class FakeDisk:
         self.starting: Deferred[None] = Deferred()
         self.is_known = False
         self.opened: list[RecordingDetails] = []
+        self.named_from: list[int | None] = []
         self.stopped = False
         self.state = DiskState.STOPPED
         self.error = ""
@@ -54,8 +55,11 @@ class FakeDisk:
         self.stopped = True
         return succeed(None)
 
-    def open_recording(self, details: RecordingDetails) -> Deferred[str]:
+    def open_recording(
+        self, details: RecordingDetails, *, start_us: int | None = None
+    ) -> Deferred[str]:
         self.opened.append(details)
+        self.named_from.append(start_us)
         return succeed(f"recording {len(self.opened)}")
 
     def status(self) -> DiskStatus:
@@ -93,9 +97,9 @@ class KeeperTests(SynchronousTestCase):
         return made
 
     def test_recordings_wait_until_the_disk_is_ready(self) -> None:
-        """A recording asked for before the disk is there opens when it is."""
+        """A recording asked for before the disk is there opens when it is, as it was asked for."""
         self.keeper.start()
-        opened = self.keeper.open_recording(DETAILS)
+        opened = self.keeper.open_recording(DETAILS, start_us=7)
         self.assertNoResult(opened)
         self.assertEqual(self.keeper.report.state, "starting")
         self.disks[0].state = DiskState.OK
@@ -103,6 +107,7 @@ class KeeperTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(opened), "recording 1")
         later = self.successResultOf(self.keeper.open_recording(DETAILS))
         self.assertEqual(later, "recording 2")
+        self.assertEqual(self.disks[0].named_from, [7, None])
         report = self.keeper.report
         self.assertEqual((report.state, report.error), ("ok", ""))
         self.assertEqual((report.queued, report.queued_bytes), (3, 700))

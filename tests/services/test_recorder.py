@@ -55,6 +55,7 @@ class FakeDisk:
     def __init__(self, log: list[str]) -> None:
         self.log = log
         self.details: list[RecordingDetails] = []
+        self.named_from: list[int | None] = []
         self.recordings: list[FakeRecording] = []
         self.stopping: Deferred[None] = succeed(None)
 
@@ -65,8 +66,11 @@ class FakeDisk:
         self.log.append("disk stopped")
         return self.stopping
 
-    def open_recording(self, details: RecordingDetails) -> Deferred[FakeRecording]:
+    def open_recording(
+        self, details: RecordingDetails, *, start_us: int | None = None
+    ) -> Deferred[FakeRecording]:
         self.details.append(details)
+        self.named_from.append(start_us)
         self.recordings.append(FakeRecording(f"R{len(self.details)}", self.log))
         return succeed(self.recordings[-1])
 
@@ -81,6 +85,10 @@ class FakeStream:
         protocol = StreamProtocol.RTSPT
         self.status = StreamStatus(request.camera.id, protocol, StreamState.PLAYING, 0)
         self._log = log
+        self.newest_us: int | None = None
+
+    def media_time(self, utc_us: int) -> int:
+        return utc_us
 
     def start(self) -> None:
         self._log.append(f"{self.request.camera.id} started")

@@ -29,7 +29,7 @@ class SlowDisk(FakeDisk):
         super().__init__(log)
         self.opening: list[Deferred[Any]] = []
 
-    def open_recording(self, details: Any) -> Any:
+    def open_recording(self, details: Any, *, start_us: int | None = None) -> Any:
         self.details.append(details)
         self.opening.append(Deferred())
         return self.opening[-1]
@@ -139,22 +139,37 @@ class RecordingsTests(SynchronousTestCase):
         order = Order(
             "HDD_DISK", "device=front&fps=10", "triggered", "my rule", "record", "group-1"
         )
-        successor = self.successResultOf(
-            Deferred.fromCoroutine(self.recordings.restart(run, order))
-        )
+        successor = self.recordings.replace(run, order, self.recordings.request(order))
         self.assertEqual(self.recordings.runs, [successor])
         self.assertIn("R1 closed", self.log)
         self.assertEqual(self.disk.details[1].stream_options.split("&")[0], "fps=10")
-        wrong = Order("HDD_DISK", "device=nobody")
-        self.failureResultOf(
-            Deferred.fromCoroutine(self.recordings.restart(successor, wrong)), ConfigError
-        )
+        self.patch(module, "MAX_RUNS", 1)
+        request = self.recordings.request(order)
+        self.assertRaises(CannotRecord, self.recordings.replace, successor, order, request)
         self.assertEqual(self.recordings.runs, [successor])
         self.successResultOf(self.stop("R1"))
         self.assertEqual(self.recordings.runs, [])
 
+    def test_begun_with_what_was_before(self) -> None:
+        """It is named for its first picture; another one, after the disk failed, for its own."""
+        order = Order("HDD_DISK", "device=front", "triggered")
+        request = self.recordings.request(order, pre_buffer=True)
+        lease = self.recordings.registry.acquire(request)
+        for second in range(4):
+            at_us = second * 1_000_000
+            unit = AccessUnit(0, at_us, 0, True, b"picture", VIDEO)
+            lease.stream.buffer.push(unit)
+        run = self.recordings.begin(order, request=request, since_us=1_500_000)
+        self.assertIs(run.lease.stream, lease.stream)
+        self.assertEqual((run.begins_us, self.disk.named_from), (1_000_000, [1_000_000]))
+        self.assertEqual([gop.start_us for gop in self.disk.recordings[0].gops], [1e6, 2e6])
+        failure = StorageError(StorageErrorKind.CLOSED, self.disk.folder, "closed")
+        run.job._machine.failed(Failure(failure))
+        self.clock.advance(1.0)
+        self.assertEqual(self.disk.named_from, [1_000_000, None])
+
     def test_concluded(self) -> None:
-        """A continuous recording goes on as another one, all others end."""
+        """What goes on, such as a continuous recording, does so as another one; others end."""
         self.recordings.begin(Order("HDD_DISK", "device=front"))
         self.record("device=gate")
         for name in ("R1", "R2", "R9"):

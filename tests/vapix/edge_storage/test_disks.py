@@ -418,17 +418,20 @@ class LockTests(DiskCgiTestCase):
         self.assertEqual(self.hdd()["locked"], "no")
 
     def test_recordings(self) -> None:
-        """What somebody began ends for good; what is continuous goes on after the lock."""
+        """What somebody began ends for good; what is continuous or by rule goes on afterwards."""
         manual = Order("HDD_DISK", "device=front", "triggered", "manual", "manual")
         self.recordings.begin(Order("HDD_DISK", "device=front"))
         self.recordings.begin(manual)
+        by_rule = self.recordings.begin(manual, goes_on=True)
         self.recordings.begin(Order("SD_DISK", "device=front", "triggered", "manual", "manual"))
         self.lock("lock")
         kinds = [(run.order.disk, run.order.trigger_type) for run in self.recordings.runs]
-        self.assertEqual(kinds, [("HDD_DISK", "continuous"), ("SD_DISK", "triggered")])
+        triggered = [(disk, "triggered") for disk in ("HDD_DISK", "SD_DISK")]
+        self.assertEqual(kinds, [("HDD_DISK", "continuous"), *triggered])
+        self.assertIn(by_rule, self.recordings.runs)
         refused = self.failureResultOf(Deferred.fromCoroutine(self.recordings.record(manual)))
         self.assertIn("the disk is locked", refused.getErrorMessage())
-        self.assertEqual(len(self.recordings.runs), 2)
+        self.assertEqual(len(self.recordings.runs), 3)
 
     def test_nothing_is_begun_meanwhile(self) -> None:
         """While a lock is being kept no format begins that would then go on beside it."""

@@ -5,11 +5,13 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
 from axis_nvr.services import groups as module
-from axis_nvr.services.groups import Groups, NoGroup
+from axis_nvr.services.groups import Groups
 from axis_nvr.services.recordings import Order
+from axis_nvr.services.triggered import Armed, TriggeredRecordings
 from axis_nvr.storage.groups import read_groups
 from axis_nvr.storage.locks import Locks
 from axis_nvr.storage.recording import RecordingDetails
@@ -258,25 +260,35 @@ class RecordingGroupTests(ArchiveTestCase):
         self.done("delete", recordinggroupid="G-1")
         self.assertEqual(dict(rules.group_seconds), {})
 
-    def record(self, group_id: str = "G-1") -> Deferred[str]:
-        return Deferred.fromCoroutine(self.groups.record_group(group_id, "my rule", "my action"))
+    def arm(self, group_id: str = "G-1") -> Armed:
+        """A rule that records by a group."""
+        clock = Clock()
+        triggered = TriggeredRecordings(self.recordings, self.groups, clock, lambda: START_US / 1e6)
+        triggered.start()
+        return triggered.arm_group(group_id, "my rule", "my action")
+
+    def record(self) -> Armed:
+        armed = self.arm()
+        armed.start(START_US)
+        return armed
 
     def test_recorded(self) -> None:
         """What is recorded by a group carries its id and its stream options."""
         self.create()
-        self.assertEqual(self.successResultOf(self.record()), "R1")
+        armed = self.record()
+        self.assertEqual(armed.recording_id, "R1")
         (details,) = self.fake_disk.details
         told = details.group, details.trigger_name, details.trigger_trigger, details.trigger_type
         self.assertEqual(told, ("G-1", "my rule", "my action", "triggered"))
         self.assertTrue(details.stream_options.startswith("videocodec=h264&fps=25"))
-        self.failureResultOf(self.record("G-2"), NoGroup)
+        self.assertIn("no recording group 'G-2'", self.arm("G-2").status)
         self.successResultOf(Deferred.fromCoroutine(self.groups.end_group("G-1")))
         self.assertEqual(self.recordings.runs, [])
 
     def test_other_stream_options(self) -> None:
-        """What runs begins anew with them, by the same rule; other changes do not touch it."""
+        """What runs goes on with them, by the same rule; other changes do not touch it."""
         self.create()
-        self.record()
+        armed = self.record()
         self.recordings.begin(Order("HDD_DISK", "device=gate"))
         self.done("update", recordinggroupid="G-1", nicename="x", streamoptions=OPTIONS)
         self.assertEqual(len(self.fake_disk.details), 2)
@@ -286,8 +298,15 @@ class RecordingGroupTests(ArchiveTestCase):
         self.assertTrue(details.stream_options.startswith("fps=5"))
         self.assertIn("R1 closed", self.log)
         self.assertNotIn("R2 closed", self.log)
+        self.assertEqual(armed.recording_id, "R3")
         self.successResultOf(Deferred.fromCoroutine(self.recordings.stop("R1")))
         self.assertIn("R3 closed", self.log)
+
+    def test_a_group_that_is_being_deleted(self) -> None:
+        """It is not recorded by any more."""
+        self.create()
+        self.groups._deleting.add("G-1")
+        self.assertIn("is being deleted", self.arm().status)
 
     def test_deleted_with_its_recordings(self) -> None:
         """Those of the group go, what runs is ended first; others stay, and what is locked."""
