@@ -46,7 +46,9 @@ setup(
             "hypothesis >= 6.130",
             "mypy >= 1.18",
             "mypy-zope >= 1.0.14",
+            "python-dateutil >= 2.9",  # schedules are held against its rules
             "ruff >= 0.12",
+            "tzdata >= 2024.1",
             "websockets >= 16",
         ],
         "fuzz": ["atheris >= 3.0"],

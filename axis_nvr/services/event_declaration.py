@@ -21,6 +21,7 @@ class ItemDeclaration:
     :param nice_name: for people.
     :param values: those it may have, as far as they are known.
     :param is_state: whether it is the state of the event.
+    :param value_names: names for people of its values, as far as they have any.
     """
 
     name: str
@@ -28,6 +29,7 @@ class ItemDeclaration:
     nice_name: str = ""
     values: tuple[str, ...] = ()
     is_state: bool = False
+    value_names: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,10 @@ settings            single values by name
 devices             external IP devices: cameras that clients have named
 continuous          continuous recordings that clients have asked for
 disk_settings       what clients have set of a disk; NULL: what the configuration says
+schedules           when events come by the clock; the first four are those of the factory
+action_...          action_configurations and action_rules: what runs when; all parameters are
+                    encrypted, as those of recipients are
+recipients          whom notifications can go to
 ==================  ================================================================================
 """
 
@@ -70,5 +74,48 @@ STEPS = (
         encryption TEXT,
         passphrase TEXT NOT NULL
     );
+    """,
+    """
+    CREATE TABLE action_configurations (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        template TEXT NOT NULL,
+        parameters TEXT NOT NULL
+    );
+    CREATE TABLE recipients (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        template TEXT NOT NULL,
+        parameters TEXT NOT NULL
+    );
+    CREATE TABLE action_rules (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        enabled INTEGER NOT NULL,
+        start_event TEXT,
+        conditions TEXT NOT NULL,
+        timeout REAL,
+        primary_action INTEGER NOT NULL,
+        failover_action INTEGER
+    );
+    """,
+    """
+    CREATE TABLE schedules (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        icalendar TEXT NOT NULL
+    );
+    INSERT INTO schedules (id, name, icalendar) VALUES
+        ('com.axis.schedules.weekdays', 'Weekdays',
+        'DTSTART:19700105T000000 DTEND:19700110T000000 RRULE:FREQ=WEEKLY'),
+        ('com.axis.schedules.office_hours', 'Office Hours',
+        'DTSTART:19700101T080000 DTEND:19700101T180000'
+        || ' RRULE:FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR'),
+        ('com.axis.schedules.after_hours', 'After Hours',
+        'DTSTART:19700101T180000 DTEND:19700102T080000'
+        || ' RRULE:FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR'),
+        ('com.axis.schedules.weekends', 'Weekends',
+        'DTSTART:19700103T000000 DTEND:19700105T000000 RRULE:FREQ=WEEKLY');
     """,
 )

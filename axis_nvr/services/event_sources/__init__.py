@@ -1,0 +1,1 @@
+"""What makes the recorder's own events, one module for each kind."""
