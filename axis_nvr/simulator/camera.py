@@ -38,6 +38,7 @@ from axis_nvr.session.server.sessions import RequestRefused
 from axis_nvr.session.server.srtp import KeySource, SrtpGate
 from axis_nvr.session.srtp_keys import KeyMaker
 from axis_nvr.simulator.control import ControlSurface
+from axis_nvr.simulator.event_faults import Flood
 from axis_nvr.simulator.events import EventBoard
 from axis_nvr.simulator.faults import ActiveFault, FaultBoard
 from axis_nvr.simulator.pacer import Pacer
@@ -119,8 +120,10 @@ class VirtualCamera(Service):
         random = Random(settings.seed) if settings.seed is not None else secrets.SystemRandom()
         source = settings.srtp
         self._srtp = None if source is None else SrtpGate(source, KeyMaker(0, self.utc_us))
+        pacer = Pacer(reactor)
+        self._flood = Flood(self.faults, pacer, self.events)
         camera = Camera(
-            Pacer(reactor),
+            pacer,
             self.faults,
             self.events,
             self.utc_us,
@@ -284,7 +287,8 @@ class VirtualCamera(Service):
             self.faults.clear_all()
 
     def _fault_raised(self, fault: ActiveFault) -> None:
-        """Break all connections where that is the fault."""
+        """Begin what does not wait for a packet: a flood, the end of all connections."""
+        self._flood.raised(fault)
         if fault.name != "disconnect":
             return
         self.faults.happens("disconnect")

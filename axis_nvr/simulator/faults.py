@@ -3,7 +3,7 @@
 A fault is raised by its name with parameters and stays until it is cleared, until its `seconds`
 are over or until it has happened `count` times. Each fault is one line of `FAULTS`; where it takes
 effect tells `axis_nvr.simulator.fault_path` for packets, `tracks` for pictures and clocks,
-`camera` for requests and connections.
+`event_faults` for events, `camera` for requests and connections.
 """
 
 import math
@@ -157,6 +157,29 @@ FAULTS: dict[str, tuple[str, dict[str, Parameter]]] = {
     "stall": (
         "Nothing is sent any more; requests are still answered.",
         {**_TRACK, "seconds": _LASTING["seconds"]},
+    ),
+    "spoil-events": (
+        "Documents of events are spoilt.",
+        {
+            "how": Parameter(
+                "cut",
+                "cut: it breaks off; xml: it is no XML; dtd: entities of entities; large: 4 MiB",
+                _one_of("cut", "xml", "dtd", "large"),
+            ),
+            **_rate(1.0),
+            **_LASTING,
+        },
+    ),
+    "flood-events": (
+        "Motion begins and ends all the time.",
+        {
+            "per_second": Parameter(1000.0, "changes that are told", _between(1, 100_000)),
+            **_LASTING,
+        },
+    ),
+    "no-initial-events": (
+        "A client of the event stream is not told the states at its beginning.",
+        _LASTING,
     ),
     "disconnect": (
         "All connections break at once.",

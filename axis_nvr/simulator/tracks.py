@@ -26,6 +26,7 @@ from axis_nvr.session.server.description import (
 from axis_nvr.session.server.srtp import SrtpGate
 from axis_nvr.simulator import bitstream
 from axis_nvr.simulator.bitstream import VideoBitstream, video_bitstream
+from axis_nvr.simulator.event_faults import spoilt
 from axis_nvr.simulator.events import EventBoard
 from axis_nvr.simulator.fault_path import FaultPath
 from axis_nvr.simulator.faults import FaultBoard
@@ -325,14 +326,17 @@ class MetadataTrack(Track):
         """Tell the state of everything, then what changes."""
         bus = self._camera.events.bus
         self._waiting.append(EMPTY_DOCUMENT)
-        for state in bus.states():
-            self._tell(state)
+        if self._camera.faults.happens("no-initial-events") is None:
+            for state in bus.states():
+                self._tell(state)
         self._leave = bus.subscribe(self._tell)
         self.writable()
 
     def _tell(self, notification: Notification) -> None:
         if self._filter.matches(notification):
-            self._waiting.append(build_document([notification], self._camera.events.uuid))
+            document = build_document([notification], self._camera.events.uuid)
+            fault = self._camera.faults.happens("spoil-events")
+            self._waiting.append(spoilt(document, fault.text("how")) if fault else document)
             self.writable()
 
     def _send_document(self, document: bytes) -> bool:
