@@ -247,14 +247,9 @@ class RtspServer:
 
         :raises RequestRefused: 405, 501 or 551.
         """
-        required = [
-            tag.strip()
-            for value in request.headers.get_all("Require")
-            for tag in value.split(",")
-            if tag.strip() and tag.strip() not in self._options
-        ]
-        if required:
-            raise RequestRefused(551, headers=[("Unsupported", ", ".join(required))])
+        unknown = [tag for tag in _required(request) if tag not in self._options]
+        if unknown:
+            raise RequestRefused(551, headers=[("Unsupported", ", ".join(unknown))])
         if request.method in ("ANNOUNCE", "RECORD"):
             allowed = [method for method in PUBLIC if method not in ("ANNOUNCE", "RECORD")]
             raise RequestRefused(405, headers=[("Allow", ", ".join(allowed))])
@@ -294,6 +289,8 @@ class RtspServer:
             self._asked = self._setup(request, url, session, now)
         else:
             self._asked = Asked(request, url, session, range=_range(request))
+        if self._asked.session is not None:
+            self._asked.session.features.update(_required(request))
         self._events.append(self._asked)
 
     def _setup(
@@ -338,6 +335,12 @@ class RtspServer:
             named = SessionHeader(session.session_id, session.timeout_seconds)
             fields.add("Session", build_session_header(named))
         self._output.append(encode(Response(status, reason, fields, body)))
+
+
+def _required(request: Request) -> list[str]:
+    """Read the feature tags that a client cannot do without."""
+    values = request.headers.get_all("Require")
+    return [tag.strip() for value in values for tag in value.split(",") if tag.strip()]
 
 
 def _range(request: Request) -> Range | None:

@@ -69,6 +69,7 @@ class ServerSession:
     :ivar tracks: the tracks that were set up, with their transports as agreed.
     :ivar url: of the presentation, as the first SETUP named it.
     :ivar last_seen: when its client last gave a sign of life.
+    :ivar features: the feature tags that its client has named in ``Require``.
     """
 
     session_id: str
@@ -78,6 +79,7 @@ class ServerSession:
     state: SessionState = INIT
     tracks: dict[int, Transport] = field(default_factory=dict)
     application: object = None
+    features: set[str] = field(default_factory=set)
 
     @property
     def due(self) -> float:
