@@ -42,6 +42,7 @@ setup(
     ],
     extras_require={
         "test": [
+            "aiosmtpd >= 1.4.6",
             "construct-typing >= 0.6",
             "hypothesis >= 6.130",
             "mypy >= 1.18",

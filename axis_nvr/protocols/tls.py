@@ -5,6 +5,9 @@ trusts, is of no use. Trusted are the certificates configured for the camera and
 CA, an intermediate one, or the camera's own. The name is looked for in the subject alternative
 names and, as these certificates are often older than that rule, in the common name where a
 certificate has no alternative names at all.
+
+Other servers, to which messages are sent, may have a certificate of the web's authorities: what the
+platform trusts counts for them beside what is configured.
 """
 
 from collections.abc import Callable
@@ -59,6 +62,9 @@ class CameraTlsOptions:
     :raises ConfigError: `ca` cannot be read, or is empty though needed.
     """
 
+    #: Whose certificate it is, in a refusal.
+    peer = "camera"
+
     def __init__(self, host: str, validation: CertificateValidation, ca: bytes = b"") -> None:
         self._host = host
         self._validation = validation
@@ -98,7 +104,7 @@ class CameraTlsOptions:
             except Exception as surprise:  # what is raised in here, OpenSSL would lose
                 refusal = f"it cannot be read: {surprise}"
             if refusal:
-                words = f"the camera's certificate is refused: {refusal}"
+                words = f"the {self.peer}'s certificate is refused: {refusal}"
                 tls_protocol.failVerification(Failure(CertificateRefused(words)))
             return not refusal
 
@@ -111,6 +117,20 @@ class CameraTlsOptions:
         if depth or self._validation is CertificateValidation.LIMITED:
             return ""
         return name_mismatch(certificate, self._host)
+
+
+class ServerTlsOptions(CameraTlsOptions):
+    """Makes the TLS side of connections to a server that messages are sent to.
+
+    :param ca: certificates trusted beside those of the platform, PEM; may be empty.
+    """
+
+    peer = "server"
+
+    def _trust(self, ca: bytes) -> None:
+        self._context.set_default_verify_paths()
+        if ca:
+            super()._trust(ca)
 
 
 def name_mismatch(certificate: crypto.X509, host: str) -> str:
