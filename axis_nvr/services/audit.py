@@ -44,11 +44,13 @@ class Audit:
     """Keeps the audit log.
 
     :param utc: the time of day, in seconds since 1970.
+    :ivar noted: called with each entry, in the reactor's thread.
     """
 
     log = Logger()
 
     def __init__(self, database: StateDatabase, utc: Callable[[], float]) -> None:
+        self.noted: Callable[[AuditEntry], None] = lambda entry: None
         self._database = database
         self._utc = utc
 
@@ -81,6 +83,7 @@ class Audit:
             )
 
         self._database.change(work).addErrback(self._not_kept)
+        self.noted(entry)
 
     def _not_kept(self, failure: Failure) -> None:
         self.log.error("an audit entry was not kept: {error}", error=failure.getErrorMessage())

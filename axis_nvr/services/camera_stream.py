@@ -96,6 +96,7 @@ class CameraStream:
     :param utc: the time of day, in seconds since 1970.
     :param jitter: gives numbers from 0 to 1.
     :param documents: takes what tells of events; needed where the plan wants them.
+    :ivar state_changed: called with each state that it comes into; must not raise.
     """
 
     log = Logger()
@@ -113,6 +114,7 @@ class CameraStream:
     ) -> None:
         self.plan = plan
         self.buffer = buffer
+        self.state_changed: Callable[[StreamState], None] = lambda state: None
         self._documents = documents
         self._open_session = open_session
         self._clock = clock
@@ -269,6 +271,7 @@ class CameraStream:
     def _enter(self, state: StreamState) -> None:
         self._state = state
         self._since_us = self._utc_us()
+        self.state_changed(state)
 
     def _utc_us(self) -> int:
         return int(self._utc() * 1e6)

@@ -60,6 +60,16 @@ class JobStatus:
     failures: int
 
 
+class IRecordingObserver(Protocol):
+    """Hears of recordings, in the reactor's thread; must not raise."""
+
+    def recording_began(self, recording_id: str) -> None:
+        """It is being written from now on."""
+
+    def recording_ended(self, recording_id: str) -> None:
+        """It is whole on its disk, or was given up."""
+
+
 class _Inputs(Protocol):
     def start(self) -> None:
         """Begin a recording."""
@@ -99,6 +109,7 @@ class RecordingJob:
     :param name: for log and status.
     :param buffer: the stream's.
     :param open_recording: begins a recording on the disk.
+    :param observer: hears of its recordings.
     """
 
     log = Logger()
@@ -110,8 +121,10 @@ class RecordingJob:
         open_recording: OpenRecording,
         clock: IReactorTime,
         allowance: Allowance,
+        observer: IRecordingObserver | None = None,
     ) -> None:
         self.name = name
+        self._observer = observer
         self._buffer = buffer
         self._open_recording = open_recording
         self._clock = clock
@@ -185,6 +198,8 @@ class RecordingJob:
             recording_id=recording.recording_id,
         )
         self._feed.attach(recording)
+        if self._observer is not None:
+            self._observer.recording_began(recording.recording_id)
 
     def note(self, failure: Failure) -> None:
         """Remember and tell what went wrong; what comes from now on is for the next recording."""
@@ -220,7 +235,11 @@ class RecordingJob:
                 error=self._last_error,
             )
 
-        return recording.close().addErrback(failed)
+        def ended(_: object) -> None:
+            if self._observer is not None:
+                self._observer.recording_ended(recording.recording_id)
+
+        return recording.close().addErrback(failed).addCallback(ended)
 
     def conclude(self, recording: RecordingSink) -> None:
         """End a recording behind all that is kept for it."""

@@ -15,7 +15,7 @@ from axis_nvr.media.stream_options import StreamOptions
 from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.recording_feed import Allowance, RecordingSink
-from axis_nvr.services.recording_job import RecordingJob
+from axis_nvr.services.recording_job import IRecordingObserver, RecordingJob
 from axis_nvr.services.stream_registry import StreamLease, StreamRegistry, StreamRequest
 from axis_nvr.storage.recording import RecordingDetails
 
@@ -111,6 +111,7 @@ class Recordings:
     :param registry: the cameras and their streams.
     :param disks: the disks by id.
     :ivar runs: what runs, oldest first.
+    :ivar observer: hears of all recordings that are begun from now on.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class Recordings:
         disks: Mapping[str, DiskKeeper],
         clock: IReactorTime,
     ) -> None:
+        self.observer: IRecordingObserver | None = None
         self.registry = registry
         self.runs: list[Run] = []
         self._disks = disks
@@ -194,7 +196,7 @@ class Recordings:
                 return disk.open_recording(details, start_us=start_us).addCallback(run.note)
 
             allowance = self._allowances[order.disk]
-            return RecordingJob(name, buffer, open_recording, self._clock, allowance)
+            return RecordingJob(name, buffer, open_recording, self._clock, allowance, self.observer)
 
         goes_on = goes_on or order.trigger_type == "continuous"
         run = Run(order, name, request, lease, make_job, goes_on, begins_us=begins_us)
