@@ -73,5 +73,14 @@ def _item(item: ItemDeclaration) -> ET.Element:
         attributes = {"aev:NiceName": item.nice_name, **attributes}
     if item.is_state:
         attributes["isPropertyState"] = "true"
-    values = [element("aev:Value", value) for value in item.values]
-    return element("aev:SimpleItemInstance", values, **attributes)
+    names = item.value_names
+    return element(
+        "aev:SimpleItemInstance",
+        [_value(value, names.get(value, "")) for value in item.values],
+        **attributes,
+    )
+
+
+def _value(value: str, nice_name: str) -> ET.Element:
+    named = {"aev:NiceName": nice_name} if nice_name else {}
+    return element("aev:Value", value, **named)

@@ -28,6 +28,7 @@ class Fault:
     """A fault of SOAP 1.2.
 
     :param detail: the qualified name of the element in it; empty for none.
+    :param children: what stands in that.
     """
 
     status: int
@@ -35,7 +36,7 @@ class Fault:
     subcode: str
     reason: str
     detail: str
-    element: ET.Element | None
+    children: list[ET.Element]
 
 
 class SoapTestCase(ServingTestCase):
@@ -96,5 +97,5 @@ def fault_of(case: SoapTestCase, answered: Answered) -> Fault:
         fault.findtext("s:Code/s:Subcode/s:Value", "", NAMES),
         text.text or "",
         "" if detail is None else detail.tag,
-        detail,
+        [] if detail is None else list(detail),
     )

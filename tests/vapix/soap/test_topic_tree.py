@@ -16,7 +16,9 @@ PORT = EventDeclaration(
     "tns1:Device/tnsaxis:IO/Port",
     "Input port",
     is_property=True,
-    source=(ItemDeclaration("port", INTEGER, "Port number", ("0", "1")),),
+    source=(
+        ItemDeclaration("port", INTEGER, "Port number", ("0", "1"), value_names={"1": "Gate"}),
+    ),
     data=(ItemDeclaration("state", BOOLEAN, is_state=True),),
     level_names={"tns1:Device": "Device", "tns1:Device/tnsaxis:IO": "In & out"},
 )
@@ -32,7 +34,9 @@ class TopicSetTests(SynchronousTestCase):
             '<Port wstop:topic="true" aev:NiceName="Input port">'
             '<aev:MessageInstance aev:isProperty="true"><aev:SourceInstance>'
             '<aev:SimpleItemInstance aev:NiceName="Port number" Type="xsd:int" Name="port">'
-            "<aev:Value>0</aev:Value><aev:Value>1</aev:Value></aev:SimpleItemInstance>"
+            "<aev:Value>0</aev:Value>"
+            '<aev:Value aev:NiceName="Gate">1</aev:Value>'
+            "</aev:SimpleItemInstance>"
             "</aev:SourceInstance><aev:DataInstance>"
             '<aev:SimpleItemInstance Type="xsd:boolean" Name="state" isPropertyState="true" />'
             "</aev:DataInstance></aev:MessageInstance></Port></tnsaxis:IO></tns1:Device>"
