@@ -137,6 +137,7 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual(
             (config.http, config.https, config.rtsp), ("tcp:8080", "ssl:8443", "tcp:8554")
         )
+        self.assertEqual(config.rtsps, "ssl:8322")
         self.assertEqual((config.serial, config.demo), ("", False))
         self.assertTrue(config.ssdp and config.mdns)
         self.assertEqual((config.cameras, config.recordings), ((), ()))
@@ -174,6 +175,12 @@ class ReadingTests(SynchronousTestCase):
         (recording,) = config.recordings
         self.assertEqual(recording.options, "device=front&videocodec=h264&fps=25")
 
+    def test_no_rtsp_at_all(self) -> None:
+        """Who switches RTSP off has none in TLS either, unless the file or the line says so."""
+        self.assertEqual(self.load('rtsp = "none"').rtsps, "none")
+        self.assertEqual(self.load("", rtsp="none").rtsps, "none")
+        self.assertEqual(self.load('rtsp = "none"\nrtsps = "ssl:322"').rtsps, "ssl:322")
+
     def test_every_option_has_a_key(self) -> None:
         """What the command line can say, the file can say."""
         config = self.load("""
@@ -181,6 +188,7 @@ class ReadingTests(SynchronousTestCase):
             http = "none"
             https = "ssl:443"
             rtsp = "tcp:554"
+            rtsps = "ssl:322"
             serial = "accc8e012345"
             no_discovery = true
             demo = true
@@ -188,6 +196,7 @@ class ReadingTests(SynchronousTestCase):
         """)
         self.assertEqual(config.state_dir, self.folder / "state")
         self.assertEqual((config.http, config.https, config.rtsp), ("none", "ssl:443", "tcp:554"))
+        self.assertEqual(config.rtsps, "ssl:322")
         self.assertEqual((config.serial, config.demo), ("ACCC8E012345", True))
         self.assertFalse(config.ssdp or config.mdns)
         folders = {disk_id: disk.folder for disk_id, disk in config.disks.items()}

@@ -27,8 +27,8 @@ class OptionsTests(SynchronousTestCase):
         """All options are there, and are the keys of the configuration file."""
         options = parse(
             "--state-dir=state", "--disk", "A=a", "--disk", "B=b", "--http", "none",
-            "--https=ssl:1", "--rtsp=tcp:2", "--serial=ACCC8E000001", "--no-discovery", "--demo",
-            "--config", "nvr.toml",
+            "--https=ssl:1", "--rtsp=tcp:2", "--rtsps=ssl:3", "--serial=ACCC8E000001",
+            "--no-discovery", "--demo", "--config", "nvr.toml",
         )  # fmt: skip
         self.assertEqual(
             options.given(),
@@ -38,6 +38,7 @@ class OptionsTests(SynchronousTestCase):
                 "http": "none",
                 "https": "ssl:1",
                 "rtsp": "tcp:2",
+                "rtsps": "ssl:3",
                 "serial": "ACCC8E000001",
                 "no_discovery": True,
                 "demo": True,

@@ -4,6 +4,9 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IProtocolFactory
 
 from axis_nvr.assembly.foundation import Foundation
 from axis_nvr.config import NONE
@@ -20,22 +23,63 @@ from axis_nvr.vapix.server import HttpServer
 Announce = Callable[[str], None]
 
 
-def make_site(services: Services, served: Iterable[Endpoint]) -> BoundedSite:
-    """Make what answers HTTP."""
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What all who come in pass, whatever they speak."""
+
+    door: Door
+    lockout: Lockout
+
+
+def make_entrance(services: Services) -> Entrance:
+    """Make what decides who comes in."""
+    lockout = Lockout()
     key = secrets.token_bytes(32)
-    door = Door(services.accounts, services.audit, Lockout(), key, time.monotonic)
-    return HttpServer(door, served).site()
+    door = Door(services.accounts, services.audit, lockout, key, time.monotonic)
+    return Entrance(door, lockout)
+
+
+def make_web_site(entrance: Entrance, served: Iterable[Endpoint]) -> BoundedSite:
+    """Make what answers HTTP."""
+    return HttpServer(entrance.door, served).site()
+
+
+def make_site(services: Services, served: Iterable[Endpoint]) -> BoundedSite:
+    """Make what answers HTTP, with an entrance of its own."""
+    return make_web_site(make_entrance(services), served)
 
 
 def make_listeners(base: Foundation, site: BoundedSite, announce: Announce) -> Iterator[Listener]:
-    """Make the servers that are not switched off. For RTSP nothing listens yet."""
-    config = base.config
-    for scheme, description in (("http", config.http), ("https", config.https)):
-        if description == NONE:
-            continue
-        if scheme == "https":
-            names = [socket.gethostname(), "localhost", "127.0.0.1", "::1"]
-            own = own_certificate(base.state, base.serial, names)
-            description = with_certificate(description, str(own))
-        endpoint = make_endpoint(base.reactor, scheme, description)
-        yield Listener(scheme, scheme, endpoint, site, announce)
+    """Make the web servers that are not switched off."""
+    yield from make_web_listeners(base, site, announce)
+
+
+def make_web_listeners(
+    base: Foundation, site: IProtocolFactory, announce: Announce
+) -> list[Listener]:
+    """Make the web servers that are not switched off."""
+    ports = (("http", base.config.http), ("https", base.config.https))
+    return [
+        make_listener(base, scheme, description, site, announce)
+        for scheme, description in ports
+        if description != NONE
+    ]
+
+
+def make_listener(
+    base: Foundation,
+    scheme: str,
+    description: str,
+    factory: IProtocolFactory,
+    announce: Announce,
+) -> Listener:
+    """Make one server; in TLS with a certificate of our own if none is named.
+
+    :param scheme: of the URL, and the configuration key: one with an ``s`` at its end is in TLS.
+    """
+    if scheme.endswith("s"):
+        names = [socket.gethostname(), "localhost", "127.0.0.1", "::1"]
+        own = own_certificate(base.state, base.serial, names)
+        description = with_certificate(description, str(own))
+    endpoint = make_endpoint(base.reactor, scheme, description)
+    return Listener(scheme, scheme, endpoint, factory, announce)

@@ -12,7 +12,12 @@ from axis_nvr.config.table import Table, read_toml
 from axis_nvr.config.values import MEBIBYTE, NONE, Config, RecordingConfig
 
 #: What is listened at unless told otherwise.
-DEFAULT_ENDPOINTS = {"http": "tcp:8080", "https": "ssl:8443", "rtsp": "tcp:8554"}
+DEFAULT_ENDPOINTS = {
+    "http": "tcp:8080",
+    "https": "ssl:8443",
+    "rtsp": "tcp:8554",
+    "rtsps": "ssl:8322",
+}
 DEFAULT_STATE_DIR = "nvr-state"
 DEFAULT_DISK_ID = "HDD_DISK"
 
@@ -46,13 +51,17 @@ def _read(written: Table, given: Table) -> Config:
         state_dir = given.path("state_dir", DEFAULT_STATE_DIR)
     disks = read_disks(written, given, {DEFAULT_DISK_ID: state_dir / DEFAULT_DISK_ID})
     serials = [_serial(given), _serial(written)]
+    rtsp = _endpoint(written, given, "rtsp")
+    # who wants no RTSP server wants none in TLS either, unless they say so
+    rtsps_default = NONE if rtsp == NONE else DEFAULT_ENDPOINTS["rtsps"]
     announced = not _switch(written, given, "no_discovery")
     return Config(
         state_dir=state_dir,
         disks=disks,
         http=_endpoint(written, given, "http"),
         https=_endpoint(written, given, "https"),
-        rtsp=_endpoint(written, given, "rtsp"),
+        rtsp=rtsp,
+        rtsps=_endpoint(written, given, "rtsps", rtsps_default),
         serial=serials[0] or serials[1],
         ssdp=written.take("ssdp", bool, True) and announced,
         mdns=written.take("mdns", bool, True) and announced,
@@ -71,8 +80,8 @@ def _switch(written: Table, given: Table, key: str) -> bool:
     return any(values)
 
 
-def _endpoint(written: Table, given: Table, key: str) -> str:
-    default = written.text(key, DEFAULT_ENDPOINTS[key])
+def _endpoint(written: Table, given: Table, key: str, default: str = "") -> str:
+    default = written.text(key, default or DEFAULT_ENDPOINTS[key])
     value = given.text(key, default)
     table = given if key in given else written
     if value != NONE and ":" not in value:

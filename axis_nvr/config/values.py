@@ -71,7 +71,7 @@ class Config:
 
     :param state_dir: accounts, devices, rules, certificates.
     :param disks: each by its id.
-    :param http: a Twisted endpoint description, or `NONE`; `https` and `rtsp` likewise.
+    :param http: a Twisted endpoint description, or `NONE`; `https`, `rtsp`, `rtsps` likewise.
     :param serial: twelve hexadecimal digits; empty: made once and kept in `state_dir`.
     :param ssdp: whether to announce by UPnP.
     :param mdns: whether to announce by Bonjour.
@@ -87,6 +87,7 @@ class Config:
     http: str = NONE
     https: str = NONE
     rtsp: str = NONE
+    rtsps: str = NONE
     serial: str = ""
     ssdp: bool = True
     mdns: bool = True

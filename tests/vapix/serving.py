@@ -34,7 +34,8 @@ class House:
         self.database = StateDatabase(self.state.path / "state.db", maybeDeferred)
         self.accounts = Accounts(self.database, Vault(self.state), REALM)
         self.audit = Audit(self.database, lambda: self.utc)
-        self.door = Door(self.accounts, self.audit, Lockout(), bytes(16), lambda: self.now)
+        self.lockout = Lockout()
+        self.door = Door(self.accounts, self.audit, self.lockout, bytes(16), lambda: self.now)
 
     def set_up(self) -> None:
         """Make an account of each role."""

@@ -8,6 +8,7 @@ A feed that nobody wants any more lingers for a while before it gives its share 
 describes, goes, and comes again to play.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -81,19 +82,27 @@ class LiveFeed:
     :param device: the camera.
     :param lease: the share in the stream.
     :param clock: the reactor.
+    :param changed: called when somebody begins to watch, and when nobody does any more.
     :ivar formats: of each track, as far as it is known.
     :ivar users: how many hold on to it, watching or about to.
     """
 
     log = Logger()
 
-    def __init__(self, device: str, lease: StreamLease[Any], clock: Any) -> None:
+    def __init__(
+        self,
+        device: str,
+        lease: StreamLease[Any],
+        clock: Any,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
         self.device = device
         self.lease = lease
         self.formats: dict[int, Format] = {}
         self.users = 0
         self._stream: WatchedStream = lease.stream
         self._clock = clock
+        self._changed = changed
         self._viewers: tuple[IFeedViewer, ...] = ()
         self._start: list[SharedUnit] = []
         self._start_bytes = 0
@@ -158,6 +167,7 @@ class LiveFeed:
         if viewer not in self._viewers:
             self._viewers += (viewer,)
             self._stream.set_urgent(True)
+            self._changed()
             if not self._start:
                 self._wait_for_camera()
 
@@ -167,6 +177,7 @@ class LiveFeed:
         if not self._viewers:
             self._stream.set_urgent(False)
             self._be_back()
+            self._changed()
 
     def start_units(self) -> list[SharedUnit]:
         """Return what came since the newest key frame; nothing of a stream without video."""

@@ -84,11 +84,19 @@ class LiveFeeds:
 
     :param registry: shares the streams.
     :param clock: the reactor.
+    :param watched: told when somebody begins to watch anything, and when nobody does any more.
     """
 
-    def __init__(self, registry: StreamRegistry[Any], clock: Any) -> None:
+    def __init__(
+        self,
+        registry: StreamRegistry[Any],
+        clock: Any,
+        watched: Callable[[bool], None] = lambda is_watched: None,
+    ) -> None:
         self._registry = registry
         self._clock = clock
+        self._watched = watched
+        self._is_watched = False
         self._feeds: dict[WatchedStream, LiveFeed] = {}
         self._lingering: dict[LiveFeed, Any] = {}
 
@@ -101,7 +109,7 @@ class LiveFeeds:
         feed = self._feeds.get(lease.stream)
         if feed is None:
             camera = url.arguments.get("device", "")
-            feed = self._feeds[lease.stream] = LiveFeed(camera, lease, self._clock)
+            feed = self._feeds[lease.stream] = LiveFeed(camera, lease, self._clock, self._look)
         else:
             lease.release()
         lingering = self._lingering.pop(feed, None)
@@ -140,6 +148,14 @@ class LiveFeeds:
         if lingering is not None and lingering.active():
             lingering.cancel()
         feed.end(reason)
+        self._look()
+
+    def _look(self) -> None:
+        """Tell whether anybody watches, if that has changed."""
+        is_watched = any(feed.is_watched for feed in self._feeds.values())
+        if is_watched is not self._is_watched:
+            self._is_watched = is_watched
+            self._watched(is_watched)
 
     def request(self, url: PresentationUrl) -> StreamRequest:
         """Say which stream a URL means.

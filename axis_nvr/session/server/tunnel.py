@@ -19,10 +19,15 @@ from axis_nvr.wire.rtsp import Headers, Request, Response, encode, find_head_end
 
 #: Characters of a cookie.
 MAX_COOKIE_CHARACTERS = 256
+#: Bytes of a head that is looked at before HTTP gets it.
+MAX_HEAD_BYTES = 16 * 1024
 
 MEDIA_TYPE = "application/x-rtsp-tunnelled"
 #: What a connection begins with that is a tunnel's: ``GET_PARAMETER`` has no space there.
 _HTTP_STARTS = (b"GET ", b"POST ")
+#: Where tunnels are opened on a port that HTTP has for itself: the paths of streams.
+_TUNNEL_PATHS = (b"/axis-media/", b"/onvif-media/")
+_COOKIE = re.compile(rb"\r\nx-sessioncookie:", re.IGNORECASE)
 _SPACE = re.compile(rb"\s+")
 
 
@@ -48,6 +53,20 @@ def begins_with_http(data: bytes | bytearray) -> bool | None:
     if any(word.startswith(start) for word in _HTTP_STARTS):
         return None
     return False
+
+
+def opens_tunnel(data: bytes) -> bool | None:
+    """Tell whether an HTTP connection begins with a tunnel, from its first bytes.
+
+    :returns: None: more are needed.
+    """
+    starts = [method + path for method in _HTTP_STARTS for path in _TUNNEL_PATHS]
+    if not data.startswith(tuple(starts)):
+        return None if any(start.startswith(data) for start in starts) else False
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return None if len(data) <= MAX_HEAD_BYTES else False
+    return _COOKIE.search(data, 0, end + 2) is not None
 
 
 class TunnelOpening:

@@ -1,0 +1,115 @@
+"""The RTSP server: what it serves, to whom, and where it listens."""
+
+import secrets
+import time
+from collections.abc import Callable
+from uuid import NAMESPACE_OID, uuid5
+
+from axis_nvr.assembly.foundation import Foundation
+from axis_nvr.assembly.listeners import Announce, Entrance, make_listener
+from axis_nvr.config import NONE
+from axis_nvr.protocols.rtp_delivery import IClientConnection
+from axis_nvr.protocols.rtsp_server import RtspServerFactory
+from axis_nvr.services.audit import Audit
+from axis_nvr.services.camera_stream import CameraStream
+from axis_nvr.services.event_bus import EventBus
+from axis_nvr.services.event_declaration import BOOLEAN, EventDeclaration, ItemDeclaration
+from axis_nvr.services.event_presentation import EventStreams
+from axis_nvr.services.live.feeds import LiveFeeds
+from axis_nvr.services.live.presentations import (
+    RECORDING_ARGUMENTS,
+    IPlaybacks,
+    RecorderPresentations,
+)
+from axis_nvr.services.rtsp_service import RtspService
+from axis_nvr.services.stream_registry import StreamRegistry
+from axis_nvr.session.server.dialogue import Asked
+from axis_nvr.session.server.presentation_url import PresentationUrl
+from axis_nvr.vapix.api import Services
+from axis_nvr.vapix.rtsp_admission import RtspAdmission
+from axis_nvr.wire.notification import boolean
+
+#: Sessions of all clients together.
+MAX_SESSIONS = 1000
+#: What a client may require.
+FEATURES = frozenset({"onvif-replay"})
+#: Whether somebody watches.
+LIVE_STREAM_ACCESSED = EventDeclaration(
+    "tns1:VideoSource/tnsaxis:LiveStreamAccessed",
+    "Live stream accessed",
+    is_property=True,
+    data=(ItemDeclaration("accessed", BOOLEAN, "Accessed", is_state=True),),
+)
+
+
+def make_rtsp(
+    base: Foundation,
+    services: Services,
+    entrance: Entrance,
+    registry: StreamRegistry[CameraStream],
+    bus: EventBus,
+    playbacks: IPlaybacks | None,
+    announce: Announce,
+) -> RtspService:
+    """Put the RTSP server together.
+
+    :param playbacks: the recordings; None: they are not served.
+    :raises ConfigError: it cannot listen as configured.
+    """
+    topic = LIVE_STREAM_ACCESSED.topic
+    bus.declare(LIVE_STREAM_ACCESSED)
+    bus.set_state(topic, (("accessed", boolean(False)),))
+
+    def watched(is_watched: bool) -> None:
+        bus.set_state(topic, (("accessed", boolean(is_watched)),))
+
+    reactor, name = base.reactor, f"axis-{base.serial.lower()}"
+    feeds = LiveFeeds(registry, reactor, watched)
+    producer = str(uuid5(NAMESPACE_OID, base.serial))
+    events = EventStreams(bus, producer, reactor, _utc_us)
+    server = RtspServerFactory(
+        reactor,
+        RecorderPresentations(feeds, events, playbacks, reactor, _utc_us, cname=name),
+        admission=RtspAdmission(
+            entrance.door,
+            services.accounts,
+            services.audit,
+            entrance.lockout,
+            secrets.token_bytes(32),
+            time.monotonic,
+        ),
+        session_limit=MAX_SESSIONS,
+        options=FEATURES,
+        played=_noting(services.audit),
+        paced=True,
+    )
+    ports = (("rtsp", base.config.rtsp), ("rtsps", base.config.rtsps))
+    listeners = [
+        make_listener(base, scheme, description, server, announce)
+        for scheme, description in ports
+        if description != NONE
+    ]
+    return RtspService(reactor, server, feeds, events, listeners)
+
+
+def _utc_us() -> int:
+    return int(time.time() * 1e6)
+
+
+def _noting(audit: Audit) -> Callable[[Asked, IClientConnection], None]:
+    """Return what writes down who watches."""
+
+    def note(asked: Asked, connection: IClientConnection) -> None:
+        audit.note(connection.account, connection.client_host, "view", target(asked.url))
+
+    return note
+
+
+def target(url: PresentationUrl) -> str:
+    """Name what somebody watches, for the audit log."""
+    arguments = url.arguments
+    for name in RECORDING_ARGUMENTS:
+        if name in arguments:
+            recording_id = arguments[name].strip('"')
+            return f"recording {recording_id}"
+    return f"device {arguments['device']}" if "device" in arguments else "events"
