@@ -22,6 +22,7 @@ from axis_nvr.session.media import MediaReceiver
 from axis_nvr.session.srtp import SrtpKey, SrtpReceiver
 from axis_nvr.session.tracks import describe_tracks
 from axis_nvr.storage.xml import parse_block, parse_recording
+from axis_nvr.vapix.soap import document as soap_document
 from axis_nvr.wire import (
     aac,
     authentication,
@@ -177,4 +178,5 @@ TARGETS: dict[str, Target] = {
     "mdns": responder(),
     "recording.xml": parse_recording,
     "block.xml": parse_block,
+    "soap": soap_document.read_document,
 }
