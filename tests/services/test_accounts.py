@@ -16,7 +16,7 @@ from axis_nvr.services.accounts import (
     BadInitialAdmin,
     Role,
 )
-from axis_nvr.services.audit import MAX_ENTRIES, Audit
+from axis_nvr.services.audit import MAX_ENTRIES, Audit, AuditEntry
 from axis_nvr.services.lockout import MAX_REMEMBERED, Lockout
 from axis_nvr.services.state_database import StateDatabase, StateError
 from axis_nvr.services.state_folder import StateFolder
@@ -236,10 +236,13 @@ class AuditTests(StateTestCase):
     def test_newest_first_and_bounded(self) -> None:
         """Entries come back newest first, cut to a bound; old ones go."""
         audit = Audit(self.database, lambda: 1.5)
+        noted: list[AuditEntry] = []
+        audit.noted = noted.append
         audit.note("ann", "10.0.0.1", "export", "recording X")
         audit.note("", "10.0.0.2", "log in", "x" * 5000, "wrong credentials")
         newest, first = self.successResultOf(audit.newest(10))
         self.assertEqual((first.account, first.time_us, first.outcome), ("ann", 1_500_000, "ok"))
+        self.assertEqual(noted, [first, newest])
         self.assertEqual(len(newest.target), 500)
         self.database.change(
             lambda c: c.execute("UPDATE audit SET id = ? WHERE id = 2", (MAX_ENTRIES + 1,))

@@ -165,6 +165,20 @@ class Documents:
         self.told.append(f"ended: {words}")
 
 
+class ObservedTests(StreamCase):
+    def test_each_state_is_told(self) -> None:
+        """Who observes hears of each state in turn, `IDLE` when it is over."""
+        states: list[StreamState] = []
+        self.stream.state_changed = states.append
+        self.stream.start()
+        session = self.play(VIDEO)
+        self.stream.stop()
+        assert session.closing is not None
+        session.closing.callback(None)
+        self.assertEqual(states[:2], [StreamState.CONNECTING, StreamState.PLAYING])
+        self.assertEqual(states[-1], StreamState.IDLE)
+
+
 class DocumentTests(StreamCase):
     """A stream that brings events, alone or beside pictures."""
 

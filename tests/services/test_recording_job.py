@@ -65,6 +65,19 @@ def no_disk() -> StorageError:
     return StorageError(StorageErrorKind.ABSENT, Path("/disk"), "no such folder")
 
 
+class Heard:
+    """Remembers what it is told of recordings."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def recording_began(self, recording_id: str) -> None:
+        self.told.append(f"{recording_id} began")
+
+    def recording_ended(self, recording_id: str) -> None:
+        self.told.append(f"{recording_id} ended")
+
+
 class JobTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
@@ -96,6 +109,31 @@ class JobTests(SynchronousTestCase):
         recording = self.opened()
         self.push()
         return recording
+
+    def test_who_observes_hears_of_each_recording(self) -> None:
+        """When it is opened, and when it is whole or given up; never of one that did not open."""
+        heard = Heard()
+        self.job = RecordingJob("front", self.buffer, self.open, self.clock, self.allowance, heard)
+        self.job.start()
+        self.opening[-1].errback(no_disk())
+        self.assertEqual(heard.told, [])
+        self.clock.advance(1.0)
+        one = self.opened("one")
+        self.push(2)
+        one.acknowledgements.pop().errback(closed())
+        self.assertEqual(heard.told, ["one began"])
+        assert one.closing is not None
+        one.closing.errback(closed())
+        self.assertEqual(heard.told, ["one began", "one ended"])
+        self.clock.advance(2.0)
+        two = self.opened("two")
+        stopped = self.job.stop()
+        self.assertEqual(heard.told[2:], ["two began"])
+        two.acknowledge(len(two.acknowledgements))
+        assert two.closing is not None
+        two.closing.callback(None)
+        self.assertEqual(heard.told[2:], ["two began", "two ended"])
+        self.successResultOf(stopped)
 
     def test_groups_are_written_as_they_close(self) -> None:
         """Each closed group is written once, in order, and counted when it is durable."""
