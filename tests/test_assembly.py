@@ -11,6 +11,7 @@ from axis_nvr.assembly.foundation import Release
 from axis_nvr.assembly.recorder import make_recorder
 from axis_nvr.config import load_config
 from axis_nvr.errors import ConfigError
+from axis_nvr.services.camera_events.camera_events import CameraEvents
 from axis_nvr.services.discovery import Discovery
 from axis_nvr.services.disk_jobs import DiskJobs
 from axis_nvr.services.reading_pool import ReadingPool
@@ -33,11 +34,20 @@ class AssemblyTests(SynchronousTestCase):
         return make_recorder(MemoryReactorClock(), config, release, self.said.append)
 
     def test_what_it_consists_of(self) -> None:
-        """Servers, state, readers, recorder, work on disks, what announces it; the state folder."""
+        """Servers, state, readers, recorder, ears, work on disks, what announces it; the folder."""
         parts = self.make()
         self.assertEqual(
             [type(each) for each in parts],
-            [Listener, Listener, StateThread, ReadingPool, Recorder, DiskJobs, Discovery],
+            [
+                Listener,
+                Listener,
+                StateThread,
+                ReadingPool,
+                Recorder,
+                CameraEvents,
+                DiskJobs,
+                Discovery,
+            ],
         )
         files = {path.name for path in (self.folder / "nvr-state").iterdir()}
         self.assertLessEqual({"https.pem", "serial", "secret.key", "state.db"}, files)
@@ -46,7 +56,7 @@ class AssemblyTests(SynchronousTestCase):
         """With none nothing listens, and no certificate is made."""
         parts = self.make(http="none", https="none")
         kinds = [type(each) for each in parts]
-        self.assertEqual(kinds, [StateThread, ReadingPool, Recorder, DiskJobs, Discovery])
+        self.assertEqual(kinds, [StateThread, ReadingPool, Recorder, CameraEvents, DiskJobs, Discovery])
         self.assertFalse((self.folder / "nvr-state" / "https.pem").exists())
 
     def test_mistakes_in_what_is_recorded(self) -> None:

@@ -1,9 +1,11 @@
-"""What all parts stand on: configuration, identity, and the state folder with its database."""
+"""What all parts stand on: configuration, identity, the state folder, the events."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from axis_nvr.config import Config
+from axis_nvr.services.event_bus import EventBus
 from axis_nvr.services.state_database import FILE_NAME, StateDatabase
 from axis_nvr.services.state_folder import StateFolder
 from axis_nvr.services.state_thread import StateThread
@@ -26,6 +28,7 @@ class Foundation:
     """What the other parts of a recorder are given.
 
     :param thread: where the database is written; a service, to be started before what writes.
+    :param bus: all events pass it.
     """
 
     reactor: Any
@@ -36,6 +39,7 @@ class Foundation:
     thread: StateThread
     database: StateDatabase
     vault: Vault
+    bus: EventBus
 
 
 def lay_foundation(reactor: Any, config: Config, release: Release) -> Foundation:
@@ -49,4 +53,5 @@ def lay_foundation(reactor: Any, config: Config, release: Release) -> Foundation
     thread = StateThread(reactor)
     database = StateDatabase(state.path / FILE_NAME, thread.run)
     thread.ended = database.close
-    return Foundation(reactor, config, release, serial, state, thread, database, Vault(state))
+    bus = EventBus(lambda: int(time.time() * 1e6))
+    return Foundation(reactor, config, release, serial, state, thread, database, Vault(state), bus)

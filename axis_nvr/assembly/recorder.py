@@ -6,11 +6,12 @@ from typing import Any
 
 from twisted.application.service import IService
 
+from axis_nvr.assembly.camera_events import make_camera_events
 from axis_nvr.assembly.disks import encryption, keep_disks
 from axis_nvr.assembly.foundation import Release, lay_foundation
 from axis_nvr.assembly.listeners import Announce, make_listeners, make_site
 from axis_nvr.assembly.services import make_services
-from axis_nvr.assembly.streams import make_registry
+from axis_nvr.assembly.streams import check_cameras, make_registry, make_session_opener
 from axis_nvr.assembly.triggered import make_triggered
 from axis_nvr.config import Config
 from axis_nvr.media.budget import ByteBudget
@@ -31,8 +32,11 @@ def make_recorder(
     :raises ConfigError: something in the configuration cannot be used.
     """
     budget = ByteBudget(config.total_buffer_bytes)
-    registry = make_registry(reactor, config, budget)
+    check_cameras(config)
     base = lay_foundation(reactor, config, release)
+    open_session = make_session_opener(reactor)
+    camera_events = make_camera_events(base, open_session)
+    registry = make_registry(base, budget, open_session, camera_events)
     kept = keep_disks(base)
     recorder = Recorder(
         registry,
@@ -53,7 +57,7 @@ def make_recorder(
     rules = kept.settings.rules
     archive = make_archive(reactor, kept.keepers, kept.errands, recordings, rules, time.time)
     triggered = make_triggered(base, recorder, archive)
-    services = make_services(base, recorder, disks, archive, [triggered.look])
+    services = make_services(base, recorder, disks, archive, camera_events, [triggered.look])
     served = endpoints(services)
     site = make_site(services, served)
     listeners = list(make_listeners(base, site, announce))
@@ -71,4 +75,4 @@ def make_recorder(
 
         whole = Demo(reactor, recorder, services.accounts, announce)
     # no thread before it is sure that we can listen, and found last: there is something to find
-    return [*listeners, base.thread, archive.pool, whole, disks.jobs, discovery]
+    return [*listeners, base.thread, archive.pool, whole, camera_events, disks.jobs, discovery]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 
 from axis_nvr.assembly.foundation import Foundation
@@ -11,6 +12,7 @@ from axis_nvr.services.archive import Archive
 from axis_nvr.services.audit import Audit
 from axis_nvr.services.ca_certificates import FOLDER as CA_FOLDER
 from axis_nvr.services.ca_certificates import CaCertificates
+from axis_nvr.services.camera_events.camera_events import CameraEvents
 from axis_nvr.services.certificate import export_certificate
 from axis_nvr.services.continuous import ContinuousRecordings
 from axis_nvr.services.devices import Devices
@@ -28,10 +30,12 @@ def make_services(
     recorder: Recorder,
     disks: Disks,
     archive: Archive,
+    camera_events: CameraEvents,
     followers: Sequence[Callable[[], None]] = (),
 ) -> Services:
     """Make what the APIs call.
 
+    :param camera_events: listens to the devices whose events are switched on.
     :param followers: called, while the recorder runs, when a camera is known, or known no more.
     :raises ConfigError: the state database cannot be read.
     """
@@ -41,6 +45,7 @@ def make_services(
     recorder.when_started.append(continuous.start)
 
     def changed(device_id: str, camera: CameraConfig | None) -> None:
+        camera_events.change(device_id, camera)
         cameras = recorder.recordings.registry.cameras
         if camera is None:
             cameras.pop(device_id, None)
@@ -60,7 +65,7 @@ def make_services(
     return Services(
         serial=base.serial,
         build_date=base.release.build_date,
-        report=lambda: recorder.report,
+        report=lambda: replace(recorder.report, camera_events=camera_events.reports),
         accounts=Accounts(database, vault, f"AXIS_{base.serial}"),
         audit=Audit(database, time.time),
         devices=Devices(database, vault, base.config.cameras, changed, certificates.bundle),

@@ -7,35 +7,47 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from axis_nvr.assembly.foundation import Foundation
 from axis_nvr.config import Config
 from axis_nvr.media.budget import ByteBudget
 from axis_nvr.media.buffer import GopBuffer, IGopConsumer
 from axis_nvr.media.units import AccessUnit
 from axis_nvr.protocols.camera import CameraOpener
 from axis_nvr.protocols.tick import TickReader
+from axis_nvr.services.camera_events.camera_events import CameraEvents
+from axis_nvr.services.camera_events.event_plan import events_opener
 from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.plans import check_camera, plan_stream
-from axis_nvr.services.stream_plan import ICameraSession, StreamPlan
+from axis_nvr.services.stream_plan import ICameraSession, SessionOpener, StreamPlan
 from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
 
 _log = Logger()
 
 
-def make_registry(reactor: Any, config: Config, budget: ByteBudget) -> StreamRegistry[CameraStream]:
-    """Make what shares the streams of the configured cameras.
+def check_cameras(config: Config) -> None:
+    """Look whether the configured cameras make sense.
 
-    :param budget: of all pre-buffers.
-    :raises ConfigError: a camera can never be connected to.
+    :raises ConfigError: one can never be connected to.
     """
     for camera in config.cameras:
         check_camera(camera)
-    return StreamRegistry(config.cameras, _stream_maker(reactor, config, budget))
 
 
-def _stream_maker(
-    reactor: Any, config: Config, budget: ByteBudget
-) -> Callable[[StreamRequest], CameraStream]:
-    """Make what makes streams."""
+def make_registry(
+    base: Foundation, budget: ByteBudget, open_session: SessionOpener, events: CameraEvents
+) -> StreamRegistry[CameraStream]:
+    """Make what shares the streams of the configured cameras.
+
+    :param budget: of all pre-buffers.
+    :param open_session: connects.
+    :param events: takes what streams bring of events.
+    """
+    maker = _stream_maker(base, budget, open_session, events)
+    return StreamRegistry(base.config.cameras, maker)
+
+
+def make_session_opener(reactor: Any) -> SessionOpener:
+    """Make what connects to cameras, all of their sessions read by one ticker."""
     opener = CameraOpener(reactor, TickReader(reactor))
 
     def open_session(
@@ -43,6 +55,14 @@ def _stream_maker(
     ) -> "Deferred[ICameraSession]":
         opening: Deferred[Any] = opener.open(plan.address, plan.wants, deliver, lost)
         return opening
+
+    return events_opener(open_session)
+
+
+def _stream_maker(
+    base: Foundation, budget: ByteBudget, open_session: SessionOpener, events: CameraEvents
+) -> Callable[[StreamRequest], CameraStream]:
+    """Make what makes streams."""
 
     def make(request: StreamRequest) -> CameraStream:
         def failed(consumer: IGopConsumer, error: Exception) -> None:
@@ -54,8 +74,10 @@ def _stream_maker(
             )
 
         buffer = GopBuffer(
-            limit_bytes=config.stream_buffer_bytes, budget=budget, consumer_failed=failed
+            limit_bytes=base.config.stream_buffer_bytes, budget=budget, consumer_failed=failed
         )
-        return CameraStream(plan_stream(request), buffer, open_session, reactor)
+        plan = events.add_to(plan_stream(request), request.camera)
+        documents = events.passenger(request.camera.id) if plan.want_events else None
+        return CameraStream(plan, buffer, open_session, base.reactor, documents=documents)
 
     return make

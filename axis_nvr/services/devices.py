@@ -219,6 +219,7 @@ def camera_of(device: Device, trusted: bytes) -> CameraConfig:
         protocol=device.protocol,
         certvalidation=device.certvalidation,
         ca=trusted,
+        events=device.has_events,
     )
 
 
@@ -234,4 +235,5 @@ def _described(camera: CameraConfig) -> Device:
         protocol=protocol,
         certvalidation=camera.certvalidation,
         port=camera.port or 0,
+        has_events=camera.events,
     )

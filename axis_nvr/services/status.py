@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from axis_nvr.media.buffer import BufferStatus
+from axis_nvr.services.camera_events.report import CameraEventsReport
 from axis_nvr.services.recording_job import JobStatus
 from axis_nvr.services.stream_status import StreamStatus
 from axis_nvr.storage.housekeeping import ChoreReport
@@ -85,6 +86,7 @@ class RecorderReport:
     :param now_us: UTC, microseconds since 1970.
     :param buffered_bytes: in all pre-buffers together, of at most `buffer_limit_bytes`.
     :param buffer_drops: groups that left a pre-buffer early because of the common limit.
+    :param camera_events: of the devices whose events are listened to.
     """
 
     version: str
@@ -98,3 +100,4 @@ class RecorderReport:
     buffered_bytes: int
     buffer_limit_bytes: int
     buffer_drops: int
+    camera_events: tuple[CameraEventsReport, ...] = ()

@@ -46,7 +46,8 @@ class RecorderTests(TestCase):
         recording = f'[[recording]]\ndisk = "HDD_DISK"\noptions = "device=a b&{OPTIONS}"\n'
         (self.folder / "nvr.toml").write_text(
             'http = "none"\nhttps = "none"\n[[camera]]\nid = "a b"\naddress = "127.0.0.1"\n'
-            f'port = {port}\nusername = "root"\npassword = "s3cret-1"\n' + recording * recordings
+            f'port = {port}\nusername = "root"\npassword = "s3cret-1"\nevents_with_video = true\n'
+            + recording * recordings
         )
         config = load_config(self.folder / "nvr.toml", {}, self.folder)
         service = MultiService()
@@ -74,7 +75,7 @@ class RecorderTests(TestCase):
             index.close()
 
     def test_a_camera_that_goes_and_comes_back(self) -> Deferred[None]:
-        """One session for two recordings; each stays one, with the outage noted; no password."""
+        """One session for two recordings and events; each stays one, with the outage noted."""
         require_program("ffmpeg")
         return Deferred.fromCoroutine(self.goes_and_comes_back())
 
@@ -85,7 +86,8 @@ class RecorderTests(TestCase):
             return min(each.job.counts.written_gops for each in recorder.report.recordings)
 
         await self.until(lambda: written() >= 2)
-        self.assertEqual(len(self.camera.clients()), 1)
+        (client,) = self.camera.clients()
+        self.assertEqual(set(client["tracks"]), {"video", "metadata"})  # type: ignore[call-overload]
         self.camera.raise_fault("disconnect", refuse=1.0)
         await self.until(lambda: recorder.report.streams[0].status.state != "playing")
         await self.until(lambda: recorder.report.streams[0].status.reconnects == 1)

@@ -11,24 +11,25 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 
 from axis_nvr.config import CameraConfig, EventsConfig
 from axis_nvr.media.buffer import GopBuffer
 from axis_nvr.services.camera_events.ear import Ear, Passenger
-from axis_nvr.services.camera_events.event_plan import events_opener, plan_events
+from axis_nvr.services.camera_events.event_plan import plan_events, with_events
 from axis_nvr.services.camera_events.listener import CameraListener
 from axis_nvr.services.camera_events.motion_topics import MotionTopics
 from axis_nvr.services.camera_events.report import CameraEventsReport
 from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.motion_relay import MotionRelay
-from axis_nvr.services.stream_plan import IDocumentSink, SessionOpener
+from axis_nvr.services.stream_plan import IDocumentSink, SessionOpener, StreamPlan
 
 
-class CameraEvents:
+class CameraEvents(Service):
     """Listens to the cameras whose events are switched on.
 
-    :param open_session: connects.
+    :param open_session: connects: see `event_plan.events_opener`.
     :param relay: is told of motion.
     :param config: what counts as motion where a camera does not say.
     :param clock: the reactor.
@@ -43,27 +44,26 @@ class CameraEvents:
         clock: Any,
         utc_us: Callable[[], int],
     ) -> None:
-        self._open_session = events_opener(open_session)
+        self._open_session = open_session
         self._relay = relay
         self._config = config
         self._clock = clock
         self._utc_us = utc_us
         self._ears: dict[str, Ear] = {}
-        self._running = False
         self._ending: set[Deferred[None]] = set()
 
-    def start(self) -> None:
+    def startService(self) -> None:
         """Begin to listen."""
-        self._running = True
+        super().startService()
         for ear in self._ears.values():
             ear.start()
 
-    def stop(self) -> "Deferred[None]":
+    def stopService(self) -> "Deferred[None]":
         """Listen no more; the states of the devices stay as they are.
 
         :returns: fires when all sessions are gone; never fails.
         """
-        self._running = False
+        super().stopService()
         for ear in self._ears.values():
             self._end(ear)
         return DeferredList(list(self._ending)).addCallback(lambda _: None)
@@ -86,7 +86,7 @@ class CameraEvents:
         self._relay.add(device)
         self._relay.tell(device, False, self._utc_us())  # until the new one is heard
         self._ears[device] = self._make(camera)
-        if self._running:
+        if self.running:
             self._ears[device].start()
 
     def with_video(self, camera: CameraConfig) -> bool:
@@ -94,9 +94,11 @@ class CameraEvents:
         chosen = camera.events_with_video
         return camera.events and (self._config.with_video if chosen is None else chosen)
 
-    def arguments(self, camera: CameraConfig) -> str:
-        """Return what a stream of pictures that brings events too asks for in addition."""
-        return self._topics(camera).arguments
+    def add_to(self, plan: StreamPlan, camera: CameraConfig) -> StreamPlan:
+        """Ask for events beside the pictures, if they are to come so."""
+        if not self.with_video(camera):
+            return plan
+        return with_events(plan, "" if camera.url else self._topics(camera).arguments)
 
     def passenger(self, device: str) -> IDocumentSink:
         """Make what takes the documents of a stream of pictures."""

@@ -17,9 +17,11 @@ from axis_nvr.media.units import AccessUnit, Codec, MetadataFormat
 from axis_nvr.protocols.failures import MediaMissing
 from axis_nvr.services.camera_events.camera_events import CameraEvents
 from axis_nvr.services.camera_events.ear import ALONE_SECONDS
+from axis_nvr.services.camera_events.event_plan import events_opener
 from axis_nvr.services.camera_events.listener import CONFIRM_SECONDS, LOST_SECONDS
 from axis_nvr.services.event_bus import EventBus
 from axis_nvr.services.motion_relay import MotionRelay
+from axis_nvr.services.plans import camera_address
 from axis_nvr.services.stream_plan import StreamPlan
 from axis_nvr.services.stream_status import StreamState
 from axis_nvr.session.tracks import TrackDescription
@@ -98,8 +100,12 @@ class EventsCase(SynchronousTestCase):
             lambda n: self.told.append((dict(n.source)["device"], str(n.operation), n.data[0][1]))
         )
         self.relay = MotionRelay(self.bus, TOPIC)
-        self.events = CameraEvents(self.open, self.relay, self.config, self.clock, self.utc_us)
-        self.events.start()
+        self.events = self.make()
+        self.events.startService()
+
+    def make(self) -> CameraEvents:
+        opener = events_opener(self.open)
+        return CameraEvents(opener, self.relay, self.config, self.clock, self.utc_us)
 
     def utc_us(self) -> int:
         return NOW_US + int(self.clock.seconds() * 1e6)
@@ -174,10 +180,10 @@ class OwnSessionTests(EventsCase):
 
     def test_before_the_start(self) -> None:
         """Devices that are known before the recorder starts are listened to from its start on."""
-        events = CameraEvents(self.open, self.relay, self.config, self.clock, self.utc_us)
+        events = self.make()
         events.change("front", FRONT)
         self.assertEqual((len(self.attempts), self.states()), (0, {"front": "0"}))
-        events.start()
+        events.startService()
         self.assertEqual(len(self.attempts), 1)
 
     def test_stopped(self) -> None:
@@ -186,7 +192,7 @@ class OwnSessionTests(EventsCase):
         self.events.change("yard", YARD)
         self.attempts[0].play("1")
         self.attempts[1].play("0")
-        self.successResultOf(self.events.stop())
+        self.successResultOf(self.events.stopService())
         self.assertFalse(any(attempt.session.is_open for attempt in self.attempts))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -309,8 +315,6 @@ class WithVideoTests(EventsCase):
 
     def test_with_the_pictures(self) -> None:
         """While a stream of pictures brings events no session is opened for them."""
-        self.assertTrue(self.events.with_video(FRONT))
-        self.assertIn("event=on&eventtopic=", self.events.arguments(FRONT))
         self.passenger.began()
         self.bring("1")
         self.assertEqual(self.states(), {"front": "1"})
@@ -364,6 +368,29 @@ class WithVideoTests(EventsCase):
         self.events.change("front", None)
         self.passenger.ended("")
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_is_asked_for(self) -> None:
+        """An Axis camera is asked for events too, in its URL; of another the track is fetched."""
+        plan = StreamPlan("front", camera_address(FRONT, "fps=25"))
+        both = self.events.add_to(plan, FRONT)
+        self.assertIn("?fps=25&event=on&eventtopic=onvif%3A", both.address.url)
+        self.assertTrue(both.want_video and both.wants(TRACK))
+        yard = StreamPlan("yard", camera_address(YARD, ""))
+        self.assertEqual(self.events.add_to(yard, YARD), replace(yard, want_events=True))
+        silent = replace(FRONT, events_with_video=False)
+        self.assertEqual(self.events.add_to(plan, silent), plan)
+
+    def test_pictures_come_first(self) -> None:
+        """A camera that refuses both together is asked for pictures alone, in the same attempt."""
+        plan = StreamPlan("front", camera_address(FRONT, "fps=25"))
+        opener = events_opener(self.open)
+        opener(self.events.add_to(plan, FRONT), lambda unit: None, lambda reason: None)
+        self.attempts[0].opened.errback(Failure(PeerRefused("DESCRIBE", 400, "Bad Request")))
+        self.assertEqual(self.attempts[1].plan, plan)
+        opening = opener(plan, lambda unit: None, lambda reason: None)
+        self.attempts[2].opened.errback(Failure(PeerRefused("DESCRIBE", 400, "Bad Request")))
+        self.failureResultOf(opening, PeerRefused)
+        self.assertEqual(len(self.attempts), 3)
 
     def test_as_a_camera_says(self) -> None:
         """What a camera says for itself comes before what is said for all."""
