@@ -1,0 +1,255 @@
+"""A recorder whose recordings are played in memory: real disks, no socket, a clock told to move."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from twisted.internet.task import Clock
+
+from axis_nvr.media.gop import Gop
+from axis_nvr.media.units import AccessUnit, Gap, GapReason, VideoFormat
+from axis_nvr.protocols.rtsp_server import RtspServerFactory
+from axis_nvr.services.playback.presentations import FEATURES, Playbacks
+from axis_nvr.storage.recording import RecordingWriter
+from axis_nvr.wire.nal import join_sample
+from axis_nvr.wire.ntp import utc_us_from_ntp
+from axis_nvr.wire.rtcp import RtcpPacket, parse_compound
+from axis_nvr.wire.rtp import parse_extension, parse_packet
+from axis_nvr.wire.rtp_extensions import parse_replay
+from axis_nvr.wire.rtsp import Response
+from tests.services.shelves import Shelves
+from tests.simulator.client import HOST, MemoryClient, MemoryTransport
+from tests.storage.making import DETAILS, START_US, gop_of, unit
+from tests.storage.reading.streams import H264, OTHER_SOUND
+
+STEP_US = 40_000
+PATH = "/axis-media/media.amp"
+
+
+def picture(
+    utc_us: int, *, key: bool, gap: Gap | None = None, form: VideoFormat = H264, size: int = 60
+) -> AccessUnit:
+    """A picture of one NAL unit, whose bytes are its own."""
+    nal = (b"\x65" if key else b"\x61") + b"%d" % utc_us + bytes([7]) * size
+    return unit(utc_us, sync=key, data=join_sample([nal]), form=form, gap=gap)
+
+
+def sound(utc_us: int) -> AccessUnit:
+    return unit(utc_us, track=1, sync=True, data=b"s%d" % utc_us, form=OTHER_SOUND)
+
+
+def group(
+    start_us: int, pictures: int = 5, *, is_behind_gap: bool = False, sounds: int = 0, **more: Any
+) -> Gop:
+    """A group of pictures 40 ms apart, with sound in between."""
+    gap = None
+    if is_behind_gap:
+        gap = Gap(start_us - 10_000_000, start_us, GapReason.DISCONNECTED)
+    units = [
+        picture(start_us + at * STEP_US, key=not at, gap=None if at else gap, **more)
+        for at in range(pictures)
+    ]
+    units += [sound(start_us + 5_000 + at * 20_000) for at in range(sounds)]
+    return gop_of(units, start_us + pictures * STEP_US)
+
+
+def groups(start_us: int, count: int, **more: Any) -> list[Gop]:
+    """Groups that follow one another, 200 ms each."""
+    return [group(start_us + at * 5 * STEP_US, **more) for at in range(count)]
+
+
+class Seen(NamedTuple):
+    """A unit as a client got it.
+
+    :ivar marks: letters of C, E, D and T.
+    :ivar at: when it came, in seconds of the clock.
+    """
+
+    track: int
+    utc_us: int
+    marks: str
+    cseq: int
+    timestamp: int
+    data: bytes
+    at: float
+
+
+class Cinema:
+    """Disks, what is on them, and an RTSP server that plays it.
+
+    :ivar viewed: what was told of who views what.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.clock = Clock()
+        self.clock.advance(1000)
+        self.shelves = Shelves(folder)
+        self.shelves.open()
+        self.viewed: list[str] = []
+        presentations = Playbacks(
+            self.shelves.library,
+            self.clock,
+            utc=lambda: START_US / 1e6 + self.clock.seconds(),
+            viewed=lambda asked, what: self.viewed.append(what),
+        )
+        self.server = RtspServerFactory(self.clock, presentations, options=FEATURES)
+        self.camera = self  # what a MemoryClient connects to
+
+    def open(self, start_us: int, *gops: Gop, disk: str = "HDD_DISK") -> RecordingWriter:
+        """Begin to record."""
+        bench = self.shelves.disks[disk].bench
+        writer = bench.open(DETAILS, start_us)
+        bench.write(writer, *gops)
+        return writer
+
+    def write(self, writer: RecordingWriter, *gops: Gop) -> None:
+        """Record more."""
+        self.shelves.disks["HDD_DISK"].bench.write(writer, *gops)
+
+    def finish(self, writer: RecordingWriter, *, disk: str = "HDD_DISK") -> None:
+        """End a recording."""
+        bench = self.shelves.disks[disk].bench
+        bench.close(writer)
+        bench.tell_index()
+
+    def record(self, gops: Iterable[Gop], disk: str = "HDD_DISK") -> str:
+        """Record all of it."""
+        made = list(gops)
+        writer = self.open(made[0].units[0].utc_us, *made, disk=disk)
+        self.finish(writer, disk=disk)
+        return writer.recording_id
+
+    def connect(self, limit: int = 1 << 30) -> "Viewer":
+        """Connect one more client, which reads as much at a time."""
+        return Viewer(self, limit)
+
+    def advance(self, seconds: float, step: float = 0.01) -> None:
+        """Let time go on in small steps, as a reactor does."""
+        for _ in range(round(seconds / step)):
+            self.clock.advance(step)
+
+    def close(self) -> None:
+        """End it all."""
+        self.server.close()
+        self.shelves.close()
+
+
+class BoundedTransport(MemoryTransport):
+    """A transport whose client takes so many bytes, and more when it has read them."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if len(self.value()) > self.limit and self.producer is not None:
+            self.producer.pauseProducing()
+
+
+class Viewer(MemoryClient):
+    """A client that plays recordings over one connection.
+
+    :ivar log: answers and frames in the order in which they came, with when that was.
+    """
+
+    def __init__(self, cinema: Cinema, limit: int) -> None:
+        anything: Any = cinema
+        super().__init__(anything)
+        self.transport = BoundedTransport(limit)
+        self.protocol.makeConnection(self.transport)
+        self.cinema = cinema
+        self.query = ""
+        self.path = PATH
+        self.log: list[tuple[float, Response | tuple[int, bytes]]] = []
+
+    def url(self, query: str = "") -> str:
+        return f"rtsp://{HOST}{self.path}?{query or self.query}"
+
+    def read(self) -> list[Response]:
+        """Take what came, and let more come."""
+        now, count = self.cinema.clock.seconds(), len(self.frames)
+        before = self.transport.value()
+        found = super().read()
+        arrived: list[tuple[float, Response | tuple[int, bytes]]]
+        arrived = [(now, frame) for frame in self.frames[count:]]
+        if before.startswith(b"RTSP"):
+            arrived = [*((now, one) for one in found), *arrived]
+        else:
+            arrived = [*arrived, *((now, one) for one in found)]
+        self.log += arrived
+        if self.transport.producer is not None and before:
+            self.protocol.resumeProducing()
+        return found
+
+    def open(self, query: str, tracks: int = 1, path: str = PATH, **headers: str) -> Response:
+        """Describe and set up."""
+        self.query, self.path = query, path
+        described = self.request("DESCRIBE", self.url())
+        for track in range(tracks if described.status == 200 else 0):
+            url = f"rtsp://{HOST}{path}/stream={track}?{query}"
+            transport = f"RTP/AVP/TCP;unicast;interleaved={2 * track}-{2 * track + 1}"
+            response = self.request("SETUP", url, b"", Transport=transport, **headers)
+            assert response.status == 200, response
+            self.session = response.headers.get("Session").partition(";")[0]
+        return described
+
+    def start(self, **headers: str) -> Response:
+        """Send PLAY; what came before its answer is read first."""
+        self.read()
+        return self.request("PLAY", self.url(), b"", **headers)
+
+    def drain(self, times: int = 10_000) -> None:
+        """Read as long as something comes without time going on."""
+        for _ in range(times):
+            before = len(self.log)
+            self.read()
+            if len(self.log) == before:
+                return
+
+    def watch(self, seconds: float, step: float = 0.01) -> None:
+        """Let time go on and read meanwhile."""
+        self.read()
+        for _ in range(round(seconds / step)):
+            self.cinema.clock.advance(step)
+            self.read()
+
+    def seen(self) -> list[Seen]:
+        """The units that came so far; needs the replay extension."""
+        self.read()
+        found: list[Seen] = []
+        for at, one in self.log:
+            if isinstance(one, Response) or one[0] % 2:
+                continue
+            packet = parse_packet(one[1])
+            replay = parse_replay(parse_extension(one[1]))
+            if replay is None:
+                last = found[-1]
+                found[-1] = last._replace(data=last.data + bytes(packet.payload))
+                continue
+            letters = (
+                ("C", replay.clean_point),
+                ("E", replay.end_of_section),
+                ("D", replay.discontinuity),
+                ("T", replay.terminal),
+            )
+            marks = "".join(letter for letter, is_set in letters if is_set)
+            utc_us = utc_us_from_ntp(replay.ntp_64)
+            payload = bytes(packet.payload)
+            found.append(
+                Seen(one[0] // 2, utc_us, marks, replay.cseq, packet.timestamp, payload, at)
+            )
+        return found
+
+    def reports_of(self, track: int = 0) -> list[RtcpPacket]:
+        """What RTCP said of a track."""
+        self.read()
+        packets: list[RtcpPacket] = []
+        for _, one in self.log:
+            if not isinstance(one, Response) and one[0] == 2 * track + 1:
+                packets += parse_compound(one[1])
+        return packets
+
+
+def times(seen: Iterable[Seen], since_us: int = START_US) -> list[int]:
+    """When units were taken, in milliseconds since a time."""
+    return [(one.utc_us - since_us) // 1000 for one in seen]
