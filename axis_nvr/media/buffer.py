@@ -182,23 +182,28 @@ class GopBuffer:
         """Return the closed groups that are held, oldest first; parts one by one, none alone."""
         return [part for held in self._held for part in held.parts]
 
-    def since(self, utc_us: int) -> list[Gop]:
+    def since(self, utc_us: int | None) -> list[Gop]:
         """Return the closed groups that a recording of what happened from a time on begins with.
 
         They are whole, oldest first, parts one by one. The first one holds that time, or ends
         after it; if the buffer does not reach as far back it is the oldest one. Who subscribes in
         the same breath gets all that follows, the open group first: nothing twice, nothing missing.
+
+        :param utc_us: UTC, microseconds since 1970; None: from the beginning of the open group on,
+            of which a part may have been closed already.
         """
         first = len(self._held)
         while first and self._is_wanted(self._held[first - 1], utc_us):
             first -= 1
         return [part for held in islice(self._held, first, None) for part in held.parts]
 
-    def _is_wanted(self, held: HeldGop, utc_us: int) -> bool:
+    def _is_wanted(self, held: HeldGop, utc_us: int | None) -> bool:
         """Tell whether a group holds something of the time from `utc_us` on, or still grows."""
         last = held.parts[-1]
+        if utc_us is not None and last.end_us > utc_us:
+            return True
         grows = not (self._starts_at_sync if self._units else last.complete)
-        return last.end_us > utc_us or (held is self._newest and grows)
+        return held is self._newest and grows
 
     @property
     def open_us(self) -> int | None:
@@ -267,7 +272,8 @@ class GopBuffer:
             is_too_large = self._size_bytes + len(unit.data) > MAX_GOP_BYTES
             return is_too_large or not -SOUND_GOP_US < age_us < SOUND_GOP_US
         if unit.sync and unit.track == self._video_track:
-            return not 0 <= age_us < MIN_GOP_US or unit.format is not self._video_format
+            is_young = self._starts_at_sync and 0 <= age_us < MIN_GOP_US
+            return not is_young or unit.format is not self._video_format
         return (
             not -MAX_GOP_US <= age_us < MAX_GOP_US
             or self._size_bytes + len(unit.data) > MAX_GOP_BYTES

@@ -187,7 +187,7 @@ class Recordings:
         lease = self.registry.acquire(request)
         name = self._free_name(name or request.camera.id)
         buffer = lease.stream.buffer
-        before = [] if since_us is None else buffer.since(since_us)
+        before = buffer.since(since_us)
         begins_us = before[0].start_us if before else buffer.open_us
 
         def make_job(run: Run) -> RecordingJob:
@@ -266,7 +266,7 @@ class Recordings:
             await self.end(run)
             return
         before, run.job = run.job, run.make_job(run)
-        run.job.start()
+        run.job.start(run.lease.stream.buffer.since(None))
         await before.stop()
 
     def replace(self, run: Run, order: Order, request: StreamRequest) -> Run:

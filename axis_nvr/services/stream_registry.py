@@ -157,6 +157,8 @@ class StreamRegistry(Generic[StreamType]):
         if shared is None:
             shared = _Shared(request, self._make_stream(request))
             self._shared[request.key] = shared
+        elif request.pre_buffer:  # what is doubtful with a pre-buffer counts from now on
+            shared.request = request
         lease = StreamLease(self, shared.stream, pre_event_seconds)
         shared.leases.append(lease)
         shared.adjust()

@@ -211,6 +211,7 @@ class TriggeredRecording:
         if before is None or self._request is None or self._request.key != request.key:
             registry = self._recordings.registry
             self._lease = registry.acquire(request, pre_event_seconds=reach)
+            self._warn(request)
             if before is not None:
                 before.release()
         else:
@@ -218,6 +219,12 @@ class TriggeredRecording:
         self._order, self._request = order, request
         if self.run is not None:
             self._move(self.run, order, request)
+
+    def _warn(self, request: StreamRequest) -> None:
+        for warning in request.options.warnings(pre_buffer=request.pre_buffer):
+            self.log.warn(
+                "{camera}, by rule: {doubt}", camera=request.camera.id, doubt=str(warning)
+            )
 
     def _drop_lease(self) -> None:
         lease, self._lease = self._lease, None
@@ -300,12 +307,16 @@ class TriggeredRecording:
     def wait(self) -> None:
         """Try again later."""
         self._cancel_retry()
+        if not self._is_held:
+            return
         self._retry_timer = self._clock.callLater(self._wait_seconds, self._inputs.retry)
         self._wait_seconds = min(2 * self._wait_seconds, LONGEST_WAIT_SECONDS)
 
     def run_out(self) -> None:
         """Let the post-event time begin, or begin anew."""
         self.hold()
+        if not self._is_held:
+            return
         seconds = self._order.post_seconds if self._order is not None else 0.0
         if self._lease is not None:
             now_us = self._lease.stream.media_time(int(self._utc() * 1e6))

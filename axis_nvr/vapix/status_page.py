@@ -136,6 +136,9 @@ def _verdict(report: RecorderReport, problems: list[str]) -> str:
     running = sum(recording.state == "recording" for recording in report.recordings)
     playing = sum(stream.status.state == StreamState.PLAYING for stream in report.streams)
     if running == len(report.recordings) and playing == len(report.streams):
+        if not running and playing:
+            streams = count_words(playing, "stream")
+            return f'<div class="verdict good">Ready: {streams} held for rules and viewers</div>'
         if not running:
             return '<div class="verdict off">Nothing to record is configured</div>'
         return f'<div class="verdict good">Recording: {count_words(running, "recording")} of ' + (

@@ -14,7 +14,7 @@ def at(seconds: float) -> int:
     return START_US + round(seconds * 1e6)
 
 
-def recorded(buffer: GopBuffer, since_us: int, rest: list[AccessUnit]) -> list[AccessUnit]:
+def recorded(buffer: GopBuffer, since_us: int | None, rest: list[AccessUnit]) -> list[AccessUnit]:
     """What a recording gets that begins now and ends after what comes."""
     listener = Listener()
     before = buffer.since(since_us)
@@ -74,7 +74,18 @@ class SeamTests(SynchronousTestCase):
             feed(buffer, units[:43])
             buffer.flush()
             feed(buffer, units[43:cut])
+            self.assertEqual(starts(buffer.since(None)), [4.0])
             self.assertEqual(recorded(buffer, at(4.5), units[cut:]), units[40:], cut)
+            buffer.push(video(6, sync=True))
+            self.assertEqual(len(buffer.since(None)), 0, "another group has begun")
+
+    def test_a_key_frame_soon_after_another_recording_ended(self) -> None:
+        """It begins a group, however young the part is that it ends."""
+        buffer = GopBuffer(2)
+        feed(buffer, pictures(0.9))
+        buffer.flush()
+        feed(buffer, [video(0.9), *pictures(1.5, start=1)])
+        self.assertEqual(starts(buffer.since(at(1.5))), [1.0])
 
     def test_what_was_before_an_outage(self) -> None:
         """Pictures from long ago do not count as those just before."""

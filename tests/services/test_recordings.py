@@ -192,3 +192,18 @@ class RecordingsTests(SynchronousTestCase):
         self.assertEqual([len(gop.units) for gop in before], [3])
         self.assertEqual([gop.starts_at_sync for gop in after], [True, False])
         self.assertEqual([len(gop.units) for gop in after], [3, 1])
+
+    def test_nothing_is_missing_between_with_a_group_in_parts(self) -> None:
+        """What was closed already of the group that grows is taken from the pre-buffer."""
+        order = Order("HDD_DISK", "device=front")
+        request = self.recordings.request(order, pre_buffer=True)
+        run = self.recordings.begin(order, request=request)
+        buffer = run.lease.stream.buffer
+        for at in range(6):
+            buffer.push(AccessUnit(0, at * 40_000, at * 3600, not at, b"picture", VIDEO))
+            if at == 2:
+                buffer.flush()
+        self.successResultOf(Deferred.fromCoroutine(self.recordings.conclude("R1")))
+        (before, after) = (one.gops for one in self.disk.recordings)
+        self.assertEqual([len(gop.units) for gop in before], [3, 3])
+        self.assertEqual([len(gop.units) for gop in after], [3, 3])

@@ -234,6 +234,16 @@ class SharingTests(TriggerTestCase):
         (run,) = self.recordings.runs
         self.assertEqual(run.name, "front: Motion")
 
+    def test_doubtful_options(self) -> None:
+        """What does not work well with a pre-buffer is recorded, and told in log and status."""
+        options = "device=front&videozgopmode=dynamic&videozfpsmode=fixed"
+        self.recordings.begin(Order("HDD_DISK", options))
+        with capturedLogs() as logged:
+            self.arm(options=options)
+        self.assertTrue(any("videozgopmode" in str(e.get("doubt")) for e in logged))
+        ((request, _),) = self.registry.streams
+        self.assertTrue(request.pre_buffer)
+
     def test_an_outage_within(self) -> None:
         """A camera that goes and comes back leaves one recording with a gap."""
         armed = self.arm()
@@ -291,4 +301,7 @@ class SharingTests(TriggerTestCase):
         three.start(self.now_us)
         self.know(FRONT)
         self.assertEqual(self.ended(), ["R1", "R2"])
+        one.stop(self.now_us)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        one.disarm()
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -148,6 +148,11 @@ class PageTests(SynchronousTestCase):
         self.assertIn("Nothing to record is configured", text)
         self.assertIn("No camera is configured.", text)
 
+    def test_a_recorder_that_waits_for_something_to_happen(self) -> None:
+        """Streams that are held for rules are no fault, and not nothing."""
+        text = Text(status_page(replace(WELL, recordings=()))).text
+        self.assertIn("Ready: 2 streams held for rules and viewers", text)
+
     def test_a_recorder_that_starts(self) -> None:
         """Between nothing and recording it is starting."""
         self.assertIn("Starting", Text(status_page(STARTING)).text)
