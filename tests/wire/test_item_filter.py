@@ -45,6 +45,8 @@ class ItemFilterTests(SynchronousTestCase):
         ):
             self.assertTrue(self.holds(text, a="1"), text)
             self.assertFalse(self.holds(text, b="1"), text)
+            if text != "//SimpleItem[@Name='a']":
+                self.assertFalse(self.holds(text, a="0", b="1"), text)
 
     def test_booleans(self) -> None:
         """``true`` and ``1`` are the same, on either side, and so are ``false`` and ``0``."""
