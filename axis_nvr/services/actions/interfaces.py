@@ -24,4 +24,7 @@ class IAction(Protocol):
         """
 
     def end(self) -> None:
-        """Let go of everything: the rule is gone, or the recorder stops."""
+        """Let go of everything: the rule is gone."""
+
+    def halt(self) -> None:
+        """Begin nothing any more: the recorder stops, and ends what it records."""

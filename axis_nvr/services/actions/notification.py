@@ -58,3 +58,7 @@ class NotificationAction:
     def end(self) -> None:
         """Give up what is on its way."""
         self._deliveries.end()
+
+    def halt(self) -> None:
+        """Give up what is on its way."""
+        self._deliveries.end()

@@ -112,3 +112,6 @@ class RecordingAction:
     def end(self) -> None:
         """Let go of the stream."""
         self._armed.disarm()
+
+    def halt(self) -> None:
+        """Do nothing: the recorder ends what it records, and waits for its last pictures."""

@@ -9,7 +9,6 @@ from twisted.logger import Logger
 from axis_nvr.errors import NvrError
 from axis_nvr.services.actions.interfaces import IAction
 from axis_nvr.services.event_bus import EventBus
-from axis_nvr.services.event_declaration import STRING, EventDeclaration, ItemDeclaration
 from axis_nvr.services.rules.model import ActionRule
 from axis_nvr.services.rules.rule_book import RuleBook
 from axis_nvr.services.rules.runner import Runner
@@ -20,13 +19,6 @@ from axis_nvr.wire.notification import Notification, Operation
 #: An event that is told later than this counts from now, and so does one of the future, in µs: the
 #: clock of a camera may be wrong, and a state that is told for the first time may be old.
 MAX_AGE_US = 10_000_000
-
-#: What tells that an action failed.
-ACTION_FAILED = EventDeclaration(
-    "tns1:Device/tnsaxis:SystemMessage/ActionFailed",
-    "Action failed",
-    data=(ItemDeclaration("description", STRING, "Description"),),
-)
 
 #: Makes an action: token of its template, its values, name of the rule, what is told of failures.
 Make = Callable[[str, Mapping[str, str], str, Callable[[str], None]], IAction]
@@ -45,6 +37,7 @@ class RuleEngine:
 
     :param make: makes actions.
     :param utc_us: the wall clock, µs since 1970.
+    :param tell: tells everybody that an action failed.
     """
 
     log = Logger()
@@ -56,9 +49,11 @@ class RuleEngine:
         make: Make,
         clock: IReactorTime,
         utc_us: Callable[[], int],
+        tell: Callable[[str], None],
     ) -> None:
         self.clock = clock
         self.utc_us = utc_us
+        self.tell = tell
         self._book = book
         self._bus = bus
         self._make = make
@@ -66,7 +61,6 @@ class RuleEngine:
         self._interested: dict[Watched, _Interested] = {}
         self._runners: dict[int, Runner] = {}
         self._unsubscribe: Callable[[], None] | None = None
-        bus.declare(ACTION_FAILED)
 
     @property
     def runners(self) -> Mapping[int, Runner]:
@@ -84,12 +78,12 @@ class RuleEngine:
             if runner is not None:
                 runner.begin()
 
-    def stop(self) -> None:
-        """End everything."""
+    def halt(self) -> None:
+        """Begin nothing any more: the recorder stops. What records is for the recorder to end."""
         if self._unsubscribe is not None:
             self._unsubscribe()
         for runner in self._runners.values():
-            runner.end()
+            runner.halt()
         self._runners.clear()
 
     # Rules that come and go.
@@ -166,7 +160,3 @@ class RuleEngine:
         """Make the action of a rule."""
         template, values = self._book.action(rule.primary_action)
         return self._make(template, values, rule.name or f"rule {rule.id}", failed)
-
-    def tell(self, words: str) -> None:
-        """Tell everybody that an action failed."""
-        self._bus.emit(ACTION_FAILED.topic, (("description", words),))

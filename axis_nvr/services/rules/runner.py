@@ -34,7 +34,9 @@ FAILURES_EVERY_SECONDS = 10.0
 class Circumstances(Protocol):
     """What a rule needs of the world around it."""
 
-    clock: IReactorTime
+    @property
+    def clock(self) -> IReactorTime:
+        """What time is counted by."""
 
     def utc_us(self) -> int:
         """Give the time of day, µs since 1970."""
@@ -45,8 +47,9 @@ class Circumstances(Protocol):
         :raises NvrError: it cannot be made.
         """
 
-    def tell(self, words: str) -> None:
-        """Tell everybody that an action failed."""
+    @property
+    def tell(self) -> Callable[[str], None]:
+        """What tells everybody that an action failed, in words."""
 
 
 class Runner:
@@ -127,6 +130,12 @@ class Runner:
         if self._is_running:
             self._stop(self._around.utc_us())
         self._disarm()
+
+    def halt(self) -> None:
+        """Begin nothing any more; what goes on is for others to end."""
+        self._cancel_later()
+        if self._action is not None:
+            self._action.halt()
 
     # What it does.
 

@@ -184,6 +184,7 @@ class RecordingTests(OrderTestCase):
         action.start(1)
         action.stop(2)
         action.fire(3, None)
+        action.halt()
         action.end()
         armed.failed("the disk is full")
         self.assertEqual(armed.notes, ["start 1", "stop 2", "pulse 3", "disarm"])

@@ -12,6 +12,7 @@ from axis_nvr.services.event_declaration import (
     EventDeclaration,
     ItemDeclaration,
 )
+from axis_nvr.services.event_sources.system import SystemEvents
 from axis_nvr.services.rules.engine import RuleEngine
 from axis_nvr.services.rules.errors import InvalidActionConfiguration
 from axis_nvr.services.rules.model import ActionRule, FilterText
@@ -135,6 +136,9 @@ class NotedAction:
     def end(self) -> None:
         self._notes.append("end")
 
+    def halt(self) -> None:
+        self._notes.append("halt")
+
 
 class RuleTestCase(StateTestCase):
     """A rule book and an engine; virtual inputs, two disks and two cameras that are known."""
@@ -145,6 +149,7 @@ class RuleTestCase(StateTestCase):
         self.bus = EventBus(self.utc_us)
         for declaration in DECLARATIONS:
             self.bus.declare(declaration)
+        self.system = SystemEvents(self.bus)
         self.notes: list[str] = []
         self.made: list[NotedAction] = []
         self.missing: set[str] = set()
@@ -169,7 +174,9 @@ class RuleTestCase(StateTestCase):
         return action
 
     def run_engine(self) -> RuleEngine:
-        engine = RuleEngine(self.book, self.bus, self.make, self.clock, self.utc_us)
+        engine = RuleEngine(
+            self.book, self.bus, self.make, self.clock, self.utc_us, self.system.action_failed
+        )
         engine.start()
         return engine
 

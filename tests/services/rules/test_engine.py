@@ -2,7 +2,7 @@
 
 from unittest import mock
 
-from axis_nvr.services.rules.engine import ACTION_FAILED
+from axis_nvr.services.event_sources.system import ACTION_FAILED
 from axis_nvr.services.rules.model import FilterText
 from axis_nvr.wire.notification import Notification
 from tests.services.rules.situations import (
@@ -131,13 +131,13 @@ class UnlimitedTests(RuleTestCase):
         self.assertEqual(self.notes[4:], ["start 70"])
 
     def test_stopped(self) -> None:
-        """The recorder stops: what runs ends, nothing is left over."""
+        """The recorder stops: nothing begins any more; what records is for the recorder to end."""
         self.add_rule(a_rule(motion_on(), timeout=10.0))
         for active in (True, False, True):
             self.motion("front", active)
-        self.engine.stop()
+        self.engine.halt()
         self.motion("front", False)
-        self.assertEqual(self.notes, ["start 0", "stop 0", "end"])
+        self.assertEqual(self.notes, ["start 0", "stop 0", "halt"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
@@ -230,7 +230,7 @@ class StartTests(RuleTestCase):
         engine = self.run_engine()
         self.add_rule(a_rule(disk_well(), name="ACC_Continuous"))
         self.assertEqual(self.notes, ["start 0"])
-        engine.stop()
+        engine.halt()
         self.notes.clear()
         self.clock.advance(10)
         self.restart()
@@ -273,7 +273,7 @@ class FailureTests(RuleTestCase):
         self.bus.subscribe(self.note_failure)
 
     def note_failure(self, notification: Notification) -> None:
-        if notification.topic == ACTION_FAILED.topic:
+        if notification.topic == ACTION_FAILED:
             self.told.append(dict(notification.data)["description"])
 
     def test_an_action_that_cannot_be_made(self) -> None:
@@ -299,14 +299,14 @@ class FailureTests(RuleTestCase):
     def test_told_but_not_too_often(self) -> None:
         """A rule that starts with a failure, and fails, does not go round and round."""
         self.missing.add("host")
-        self.add_rule(a_rule(start=FilterText(ACTION_FAILED.topic), action=2, name="Mail"))
-        self.bus.emit(ACTION_FAILED.topic, (("description", "first"),))
+        self.add_rule(a_rule(start=FilterText(ACTION_FAILED), action=2, name="Mail"))
+        self.bus.emit(ACTION_FAILED, (("description", "first"),))
         self.assertEqual(len(self.told), 2)
         for _ in range(3):
-            self.bus.emit(ACTION_FAILED.topic, (("description", "more"),))
+            self.bus.emit(ACTION_FAILED, (("description", "more"),))
         self.assertEqual(len(self.told), 5)
         self.clock.advance(10)
-        self.bus.emit(ACTION_FAILED.topic, (("description", "again"),))
+        self.bus.emit(ACTION_FAILED, (("description", "again"),))
         self.assertIn("(and 4 times before)", self.told[-1])
 
     def test_an_action_with_a_bug(self) -> None:
