@@ -46,11 +46,7 @@ def make_services(
 
     def changed(device_id: str, camera: CameraConfig | None) -> None:
         camera_events.change(device_id, camera)
-        cameras = recorder.recordings.registry.cameras
-        if camera is None:
-            cameras.pop(device_id, None)
-        else:
-            cameras[device_id] = camera
+        recorder.registry.know(device_id, camera)
         if recorder.running:
             continuous.start()
             for follower in followers:

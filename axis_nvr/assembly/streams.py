@@ -43,7 +43,15 @@ def make_registry(
     :param events: takes what streams bring of events.
     """
     maker = _stream_maker(base, budget, open_session, events)
-    return StreamRegistry(base.config.cameras, maker)
+
+    def renew(stream: CameraStream, request: StreamRequest) -> None:
+        plan = plan_stream(request)
+        if stream.plan.want_events:
+            plan = events.add_to(plan, request.camera)
+        if plan != stream.plan:
+            stream.reconfigure(plan)
+
+    return StreamRegistry(base.config.cameras, maker, renew)
 
 
 def make_session_opener(reactor: Any) -> SessionOpener:

@@ -14,7 +14,7 @@ options are given.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
@@ -115,16 +115,36 @@ class StreamRegistry(Generic[StreamType]):
 
     :param cameras: the cameras that stream options may name.
     :param make_stream: makes a stream that is not started.
+    :param renew: has a stream use its camera as the request says by now.
     """
 
     log = Logger()
 
     def __init__(
-        self, cameras: Iterable[CameraConfig], make_stream: Callable[[StreamRequest], StreamType]
+        self,
+        cameras: Iterable[CameraConfig],
+        make_stream: Callable[[StreamRequest], StreamType],
+        renew: Callable[[StreamType, StreamRequest], None] = lambda stream, request: None,
     ) -> None:
         self.cameras = {camera.id: camera for camera in cameras}
         self._make_stream = make_stream
+        self._renew = renew
         self._shared: dict[tuple[str, str], _Shared[StreamType]] = {}
+
+    def know(self, device: str, camera: CameraConfig | None) -> None:
+        """Take note of a camera that is new or has changed, or of one that is gone.
+
+        Its streams that run go on: what has changed they use when they connect the next time.
+        """
+        if camera is None:
+            self.cameras.pop(device, None)
+            return
+        self.cameras[device] = camera
+        for shared in self._shared.values():
+            request = shared.request
+            if request.camera.id == device and request.camera != camera:
+                shared.request = replace(request, camera=camera)
+                self._renew(shared.stream, shared.request)
 
     def request(self, options: StreamOptions, *, pre_buffer: bool = False) -> StreamRequest:
         """Say which camera and which stream of it is meant.

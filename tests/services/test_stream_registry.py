@@ -1,5 +1,7 @@
 """Streams are shared: who asks for the same gets the same, and the last one switches it off."""
 
+from dataclasses import replace
+
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -92,6 +94,23 @@ class RegistryTests(SynchronousTestCase):
         self.assertIsNone(buffer.pre_event_seconds)
         self.assertEqual(buffer.buffered(), [], "nobody looks back any more")
         self.assertEqual(plain.stream.log, ["start"])
+
+    def test_a_camera_that_moves(self) -> None:
+        """Streams of it that run are told, and nobody else's; new ones are its new self's."""
+        renewed: list[StreamRequest] = []
+        self.registry = StreamRegistry(
+            [AXIS, OTHER], self.make, lambda stream, request: renewed.append(request)
+        )
+        one = self.acquire("device=front")
+        self.acquire("device=yard")
+        moved = replace(AXIS, address="192.168.0.99")
+        self.registry.know("front", AXIS)
+        self.registry.know("front", moved)
+        self.assertEqual([request.camera for request in renewed], [moved])
+        self.assertIs(self.acquire("device=front").stream, one.stream)
+        self.registry.know("front", None)
+        self.assertRaises(ConfigError, self.acquire, "device=front")
+        self.assertEqual(one.stream.log, ["start"])
 
     def test_the_last_one_stops_it(self) -> None:
         """A stream runs until nobody has a share; a share is given back once."""
