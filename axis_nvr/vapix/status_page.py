@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
 
+from axis_nvr.services.camera_events.report import CameraEventsReport
 from axis_nvr.services.status import (
     DiskReport,
     IdleCamera,
@@ -34,6 +35,7 @@ COLOURS = {
     StreamState.LOCKED_OUT: "bad",
     StreamState.MISCONFIGURED: "bad",
     "recording": "good",
+    "with the video": "good",
     "opening": "busy",
     "closing": "busy",
     "waiting": "bad",
@@ -92,7 +94,8 @@ def status_page(report: RecorderReport) -> str:
         f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">'
         f"<title>axis_nvr{' (!)' if problems else ''}</title><style>{STYLE}</style></head><body>"
         f"<main>{_header(report)}{_verdict(report, problems)}"
-        f"{_cameras(report)}{_recordings(report.recordings)}{_disks(report)}{_memory(report)}"
+        f"{_cameras(report)}{_events(report.camera_events)}{_recordings(report.recordings)}"
+        f"{_disks(report)}{_memory(report)}"
         "</main></body></html>\n"
     )
 
@@ -104,6 +107,11 @@ def find_problems(report: RecorderReport) -> Iterable[str]:
             error = stream.status.last_error
             yield f"Camera {stream.device}: {error.words if error else stream.status.state}"
         yield from (f"Camera {stream.device}: {warning}" for warning in stream.warnings)
+    for events in report.camera_events:
+        status = events.status
+        if status is not None and COLOURS.get(status.state, "off") == "bad":
+            why = status.last_error.words if status.last_error else status.state
+            yield f"Camera {events.device}: its events are not heard: {why}"
     for recording in report.recordings:
         if recording.job.is_dropping:
             yield f"Recording {recording.job.name}: pictures are being lost, the disk takes none"
@@ -188,6 +196,30 @@ def _idle_row(camera: IdleCamera) -> str:
     return (
         f"<tr><td><b>{escape(camera.device)}</b>{_dim(camera.address)}</td>"
         f'<td colspan="6">{_state("not recorded")}</td></tr>'
+    )
+
+
+def _events(reports: Iterable[CameraEventsReport]) -> str:
+    heads = ["Camera", "State", "Motion", "#Areas", "#Heard", "#Nonsense", "#Passed over"]
+    rows = "".join(map(_events_row, reports))
+    return _table("Events of cameras", heads, [rows], "") if rows else ""
+
+
+def _events_row(report: CameraEventsReport) -> str:
+    status = report.status
+    told = ""
+    if status is None:
+        state = _state("with the video" if report.is_heard else "waiting")
+    else:
+        state = _state(status.state)
+        error = status.last_error
+        told = error.words if error and status.state != StreamState.PLAYING else ""
+    motion = _state("motion", "busy") if report.is_moving else _dim("none")
+    counts = (report.states, report.notifications, report.nonsense, report.passed_over)
+    return (
+        f"<tr><td><b>{escape(report.device)}</b></td><td>{state}{_dim(told)}</td><td>{motion}</td>"
+        + "".join(f'<td class="n">{count:,}</td>' for count in counts)
+        + "</tr>"
     )
 
 

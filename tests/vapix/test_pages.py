@@ -6,11 +6,16 @@ from html.parser import HTMLParser
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from axis_nvr.services.camera_events.report import CameraEventsReport
+from axis_nvr.services.stream_errors import ErrorKind, StreamError
+from axis_nvr.services.stream_status import StreamState
 from axis_nvr.storage.housekeeping import ChoreReport, Progress
 from axis_nvr.vapix.pages import Pages
 from axis_nvr.vapix.status_page import find_problems, status_page
-from tests.vapix.reports import ILL, NOTHING, STARTING, WELL
+from tests.vapix.reports import FRONT, ILL, NOTHING, NOW_US, STARTING, WELL
 from tests.vapix.serving import ServingTestCase
+
+REFUSAL = StreamError(ErrorKind.REFUSED, "no <such> topic", NOW_US)
 
 
 class Text(HTMLParser):
@@ -141,6 +146,29 @@ class PageTests(SynchronousTestCase):
         self.assertEqual(problems, ["Disk HDD_DISK, retention: no space <left>"])
         own = replace(disk, last_serial=WELL.serial)
         self.assertNotIn("before", Text(status_page(replace(WELL, disks=(own,)))).text)
+
+    def test_events_of_cameras(self) -> None:
+        """Each camera that is listened to has a line; one that cannot be heard needs a person."""
+        own = replace(FRONT.status, device="front, events", last_error=None)
+        refused = replace(own, state=StreamState.REFUSED, last_error=REFUSAL)
+        heard = CameraEventsReport("front", own, True, True, 3, 1_234, 7, 5_678)
+        reports = (
+            heard,
+            replace(heard, device="yard", status=None, is_moving=False),
+            replace(heard, device="gate", status=refused, is_heard=False),
+            replace(heard, device="back", status=None, is_heard=False),
+        )
+        report = replace(WELL, camera_events=reports)
+        self.assertEqual(
+            list(find_problems(report)), ["Camera gate: its events are not heard: no <such> topic"]
+        )
+        text = Text(status_page(report)).text
+        for words in (
+            "front playing motion 3 1,234 7 5,678", "yard with the video none 3",
+            "gate refused no <such> topic motion", "back waiting",
+        ):  # fmt: skip
+            self.assertIn(words, text)
+        self.assertNotIn("Events of cameras", Text(status_page(WELL)).text)
 
     def test_a_recorder_with_nothing_to_do(self) -> None:
         """An empty configuration is shown as such, not as a fault."""
