@@ -34,9 +34,6 @@ from axis_nvr.session.server.presentation_url import PresentationUrl
 from axis_nvr.session.server.sessions import RequestRefused
 from axis_nvr.wire.rtsp_range import Range, build_range
 
-#: Tells who views what: called once for each session, with its first PLAY.
-Viewed = Callable[[Asked, str], None]
-
 
 class Playback:
     """An `axis_nvr.protocols.presentation.IPresentation` of what was recorded.
@@ -59,7 +56,6 @@ class Playback:
         unit: str,
         pull: bool,
         has_extension: bool | None,
-        viewed: Viewed,
     ) -> None:
         self._clock = clock
         self._utc = utc
@@ -69,7 +65,6 @@ class Playback:
         self._unit = unit
         self._pull = pull
         self._has_extension = has_extension
-        self._viewed: Viewed | None = viewed
         self._time = SessionTime()
         self._run: Run | None = None
         self._is_preparing = False
@@ -126,9 +121,6 @@ class Playback:
         finally:
             self._is_preparing = False
         self._run = run
-        if self._viewed is not None:
-            self._viewed(asked, self._subject.name)
-            self._viewed = None
         return self._answer(run, asked)
 
     def started(self) -> None:

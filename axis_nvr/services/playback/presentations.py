@@ -20,11 +20,10 @@ from twisted.internet.defer import Deferred
 from axis_nvr.errors import StorageError
 from axis_nvr.protocols.presentation import IPresentation
 from axis_nvr.services.library import Library, NoRecording
-from axis_nvr.services.playback.playback import Playback, Viewed
+from axis_nvr.services.playback.playback import Playback
 from axis_nvr.services.playback.subject import Subject, device_subject, recording_subject
 from axis_nvr.services.playback.track import played_tracks
 from axis_nvr.session.replay.order import FEATURE
-from axis_nvr.session.server.dialogue import Asked
 from axis_nvr.session.server.presentation_url import PresentationUrl
 from axis_nvr.session.server.sessions import RequestRefused
 
@@ -36,16 +35,11 @@ ARGUMENTS = ("recordingid", "onvifreplayid", "playbackdevice")
 FEATURES = frozenset({FEATURE})
 
 
-def _nobody(asked: Asked, what: str) -> None:
-    """Keep no note of who views what."""
-
-
 class Playbacks:
     """An `axis_nvr.protocols.presentation.IPresentations` of all recordings.
 
     :param clock: the reactor.
     :param utc: the time of day, in seconds since 1970.
-    :param viewed: told who plays what, with the first PLAY of each session.
     """
 
     def __init__(
@@ -54,12 +48,10 @@ class Playbacks:
         clock: Any,
         *,
         utc: Callable[[], float] = time.time,
-        viewed: Viewed = _nobody,
     ) -> None:
         self._library = library
         self._clock = clock
         self._utc = utc
-        self._viewed = viewed
 
     def open(self, url: PresentationUrl) -> "Deferred[IPresentation]":
         """Open what a URL names.
@@ -94,7 +86,6 @@ class Playbacks:
             unit="clock" if is_onvif else "npt",
             pull=arguments.get("pull") == "1",
             has_extension=True if is_onvif and extension is None else extension,
-            viewed=self._viewed,
         )
 
     async def _subject(self, url: PresentationUrl) -> Subject:

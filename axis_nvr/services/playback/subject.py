@@ -18,11 +18,9 @@ from axis_nvr.storage.reading.trail import RecordingTrail, Trail
 class Subject:
     """What is played.
 
-    :param name: for people: ``recording 20240506_…``.
     :param open: gives a cursor that stands before its beginning.
     """
 
-    name: str
     shelf: Shelf
     open: Callable[[], ReadingCursor]
     _make_trail: Callable[[Callable[[], Index]], Trail]
@@ -45,7 +43,6 @@ def recording_subject(located: Located) -> Subject:
     """Play one recording."""
     reader, recording_id = located.shelf.reader, located.found.row.recording_id
     return Subject(
-        f"recording {recording_id}",
         located.shelf,
         lambda: reader.recording(recording_id),
         lambda index: RecordingTrail(index, recording_id),
@@ -56,7 +53,6 @@ def recording_subject(located: Located) -> Subject:
 def device_subject(shelf: Shelf, device: str) -> Subject:
     """Play all that a disk has of a device, each moment once."""
     return Subject(
-        f"recordings of {device}",
         shelf,
         lambda: shelf.reader.device(device),
         lambda index: DeviceTrail(index, device),

@@ -74,22 +74,17 @@ class Seen(NamedTuple):
 
 
 class Cinema:
-    """Disks, what is on them, and an RTSP server that plays it.
-
-    :ivar viewed: what was told of who views what.
-    """
+    """Disks, what is on them, and an RTSP server that plays it."""
 
     def __init__(self, folder: str) -> None:
         self.clock = Clock()
         self.clock.advance(1000)
         self.shelves = Shelves(folder)
         self.shelves.open()
-        self.viewed: list[str] = []
         presentations = Playbacks(
             self.shelves.library,
             self.clock,
             utc=lambda: START_US / 1e6 + self.clock.seconds(),
-            viewed=lambda asked, what: self.viewed.append(what),
         )
         self.server = RtspServerFactory(self.clock, presentations, options=FEATURES)
         self.camera = self  # what a MemoryClient connects to
@@ -239,6 +234,15 @@ class Viewer(MemoryClient):
                 Seen(one[0] // 2, utc_us, marks, replay.cseq, packet.timestamp, payload, at)
             )
         return found
+
+    def numbers(self, track: int = 0) -> list[int]:
+        """The sequence numbers of the packets that came so far."""
+        self.read()
+        return [
+            parse_packet(one[1]).sequence_number
+            for _, one in self.log
+            if not isinstance(one, Response) and one[0] == 2 * track
+        ]
 
     def reports_of(self, track: int = 0) -> list[RtcpPacket]:
         """What RTCP said of a track."""

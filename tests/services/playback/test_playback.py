@@ -5,13 +5,25 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.services.playback.run import POLL_SECONDS
+from axis_nvr.services.playback.source import Tracks
+from axis_nvr.storage.reading import blocks
 from axis_nvr.wire.rtcp import Bye, SenderReport
 from axis_nvr.wire.rtp import parse_extension
 from axis_nvr.wire.rtsp_headers import parse_rtp_info
-from tests.services.playback.playing import PATH, Cinema, Viewer, group, groups, times
-from tests.storage.making import START_US, Bench
-from tests.storage.reading.streams import H265
+from tests.services.playback.playing import (
+    PATH,
+    STEP_US,
+    Cinema,
+    Viewer,
+    group,
+    groups,
+    picture,
+    times,
+)
+from tests.storage.making import START_US, Bench, gop_of, unit
+from tests.storage.reading.streams import H264, H265, OTHER_SOUND, SOUND
 
 SECOND_US = 1_000_000
 #: Behind a gap of ten seconds.
@@ -32,6 +44,12 @@ class PlaybackTestCase(SynchronousTestCase):
 
     def assert_near(self, found: float, wanted: float, by: float) -> None:
         self.assertLessEqual(abs(found - wanted), by, (found, wanted))
+
+    def assert_counted(self, viewer: Viewer) -> None:
+        """No sequence number is left out or comes twice."""
+        numbers = viewer.numbers()
+        wanted = [(numbers[0] + at) & 0xFFFF for at in range(len(numbers))]
+        self.assertEqual(numbers, wanted)
 
     def record(self, **more: Any) -> str:
         """Two sections of two seconds, ten seconds apart."""
@@ -100,15 +118,6 @@ class UrlTests(PlaybackTestCase):
         body = self.cinema.connect().open(f"recordingid={writer.recording_id}", 0).body.decode()
         self.assertIn("a=range:npt=0.000-\r\n", body)
 
-    def test_who_views(self) -> None:
-        """Told once for each session, with its first PLAY."""
-        name = self.record()
-        viewer = self.viewer(name)
-        self.assertEqual(self.cinema.viewed, [])
-        viewer.start()
-        viewer.start(Range="npt=1-")
-        self.assertEqual(self.cinema.viewed, [f"recording {name}"])
-
 
 class OutOfTimeTests(PlaybackTestCase):
     def test_every_byte(self) -> None:
@@ -121,8 +130,8 @@ class OutOfTimeTests(PlaybackTestCase):
             wanted = [unit for one in made for unit in one.units if unit.track == track]
             seen = [one for one in viewer.seen() if one.track == track]
             self.assertEqual([one.utc_us for one in seen], [unit.utc_us for unit in wanted])
-            for one, unit in zip(seen, wanted, strict=True):
-                self.assertTrue(one.data.endswith(bytes(unit.data[0 if track else 4 :])))
+            for one, stored in zip(seen, wanted, strict=True):
+                self.assertTrue(one.data.endswith(bytes(stored.data[0 if track else 4 :])))
             report, _, bye = viewer.reports_of(track)
             assert isinstance(report, SenderReport)
             assert isinstance(bye, Bye)
@@ -173,6 +182,7 @@ class OutOfTimeTests(PlaybackTestCase):
         viewer.drain()
         wanted = [at * 40 for at in range(200)]
         self.assertEqual(times(viewer.seen()), wanted)
+        self.assert_counted(viewer)
 
 
 END = "20240506T070823.012345Z"
@@ -329,13 +339,16 @@ class InTimeTests(PlaybackTestCase):
         viewer = self.viewer(self.record())
         viewer.start()
         viewer.watch(0.3)
-        before = len(viewer.seen())
+        before, packets = len(viewer.seen()), len(viewer.numbers())
         response = viewer.start(Range="npt=13-", Immediate="yes")
         viewer.watch(0.3)
         behind = viewer.seen()[before:]
         self.assertEqual({one.cseq for one in behind}, {int(response.headers.get("CSeq"))})
         self.assertEqual(behind[0].marks, "CD")
         self.assertEqual(times(behind)[:3], [13_000, 13_040, 13_080])
+        self.assert_counted(viewer)
+        (info,) = parse_rtp_info(response.headers.get("RTP-Info"))
+        self.assertEqual(info.sequence_number, viewer.numbers()[packets])
 
     def test_rtp_time_through_seeks(self) -> None:
         """It never goes back, and is what RTP-Info said."""
@@ -456,6 +469,37 @@ class ExtensionTests(PlaybackTestCase):
         self.assertLessEqual(max(map(len, packets)), 1400)
 
 
+class PartsTests(PlaybackTestCase):
+    """A group so large that it is told in parts."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(blocks, "MAX_GROUP_BYTES", 3000)
+        writer = self.cinema.open(START_US, *groups(START_US, 2))
+        for at in range(4):  # without a key frame: it belongs to the group before
+            start_us = START_US + (10 + 5 * at) * STEP_US
+            units = [picture(start_us + i * STEP_US, key=False, size=500) for i in range(5)]
+            gop = gop_of(units, start_us + 5 * STEP_US, starts_at_sync=False)
+            self.cinema.write(writer, gop)
+        self.cinema.write(writer, *groups(START_US + 30 * STEP_US, 2))
+        self.cinema.finish(writer)
+        self.name = writer.recording_id
+
+    def test_from_within(self) -> None:
+        """From the key frame that its group begins with."""
+        _, viewer = self.fetch(self.name, Range="npt=1.1-")
+        self.assertEqual(times(viewer.seen()), list(range(200, 1600, 40)))
+
+    def test_backwards(self) -> None:
+        """The parts are put together, up to the start or all."""
+        tail = list(range(0, 200, 40))
+        _, viewer = self.fetch(self.name, Range="npt=1.1-", Scale="-1")
+        self.assertEqual(times(viewer.seen()), [*range(200, 1101, 40), *tail])
+        _, viewer = self.fetch(self.name, Scale="-1")
+        late = [*range(1400, 1600, 40), *range(1200, 1400, 40)]
+        self.assertEqual(times(viewer.seen()), [*late, *range(200, 1200, 40), *tail])
+
+
 class GrowingTests(PlaybackTestCase):
     def test_it_goes_on_as_it_is_recorded(self) -> None:
         """The newest picture is sent at once and bears no mark; the end comes with the end."""
@@ -553,6 +597,19 @@ class TroubleTests(PlaybackTestCase):
         )
         _, viewer = self.fetch(name)
         self.assertEqual(times(viewer.seen()), [*range(0, 1000, 40), *range(2000, 3000, 40)])
+
+
+class TracksTests(SynchronousTestCase):
+    def test_what_has_no_place(self) -> None:
+        """It is left out, and what it tells of a gap is told by what follows it."""
+        tracks = Tracks({0: H264, 1: OTHER_SOUND})
+        gap = Gap(0, 1, GapReason.DISCONNECTED)
+        lost = unit(1, track=1, form=SOUND, gap=gap)
+        kept = unit(2, form=H264)
+        moved = unit(3, track=2, form=OTHER_SOUND)
+        self.assertEqual(
+            tracks.sort([lost, kept, moved]), [kept._replace(gap=gap), moved._replace(track=1)]
+        )
 
 
 class DeviceTests(PlaybackTestCase):

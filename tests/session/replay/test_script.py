@@ -188,6 +188,12 @@ class BackwardTests(SynchronousTestCase):
         lost = Group((), starts_at_sync=False)
         self.assertEqual(sent([later, lost, group(0, 2)], Order(scale=BACK)), "v0CD v1ET")
 
+    def test_a_part_behind_a_gap(self) -> None:
+        """It does not go on with what is before the gap."""
+        later = Group([unit(at_us(at), form=H264) for at in (2, 3)], starts_at_sync=False)
+        before = group(0, 2, is_before_gap=True)
+        self.assertEqual(sent([later, before], Order(scale=BACK)), "v0CD v1ET")
+
     def test_a_group_without_end(self) -> None:
         """What is put together has a bound."""
         self.patch(script_module, "MAX_GROUP_BYTES", 100)
