@@ -16,6 +16,7 @@ from axis_nvr.services.discovery import Discovery
 from axis_nvr.services.disk_jobs import DiskJobs
 from axis_nvr.services.reading_pool import ReadingPool
 from axis_nvr.services.recorder import Recorder
+from axis_nvr.services.rtsp_service import RtspService
 from axis_nvr.services.state_thread import StateThread
 from axis_nvr.vapix.listener import Listener
 
@@ -41,6 +42,7 @@ class AssemblyTests(SynchronousTestCase):
             [
                 Listener,
                 Listener,
+                RtspService,
                 StateThread,
                 ReadingPool,
                 Recorder,
@@ -54,9 +56,13 @@ class AssemblyTests(SynchronousTestCase):
 
     def test_servers_can_be_switched_off(self) -> None:
         """With none nothing listens, and no certificate is made."""
-        parts = self.make(http="none", https="none")
+        parts = self.make(http="none", https="none", rtsp="none")
         kinds = [type(each) for each in parts]
-        self.assertEqual(kinds, [StateThread, ReadingPool, Recorder, CameraEvents, DiskJobs, Discovery])
+        self.assertEqual(
+            kinds,
+            [RtspService, StateThread, ReadingPool, Recorder, CameraEvents, DiskJobs, Discovery],
+        )
+        self.assertEqual(list(parts[0]), [])  # type: ignore[call-overload]
         self.assertFalse((self.folder / "nvr-state" / "https.pem").exists())
 
     def test_mistakes_in_what_is_recorded(self) -> None:

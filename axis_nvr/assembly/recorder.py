@@ -9,18 +9,21 @@ from twisted.application.service import IService
 from axis_nvr.assembly.camera_events import make_camera_events
 from axis_nvr.assembly.disks import encryption, keep_disks
 from axis_nvr.assembly.foundation import Release, lay_foundation
-from axis_nvr.assembly.listeners import Announce, make_listeners, make_site
+from axis_nvr.assembly.listeners import Announce, make_entrance, make_web_listeners, make_web_site
+from axis_nvr.assembly.rtsp import make_rtsp
 from axis_nvr.assembly.services import make_services
 from axis_nvr.assembly.streams import check_cameras, make_registry, make_session_opener
 from axis_nvr.assembly.triggered import make_triggered
 from axis_nvr.config import Config
 from axis_nvr.media.budget import ByteBudget
+from axis_nvr.protocols.shared_port import SharedPortFactory
 from axis_nvr.services.archive import make_archive
 from axis_nvr.services.disk_jobs import own_thread
 from axis_nvr.services.disks import Disks
 from axis_nvr.services.recorder import Recorder
 from axis_nvr.vapix.announcement import make_discovery
 from axis_nvr.vapix.api import endpoints
+from axis_nvr.vapix.listener import Listener
 
 
 def make_recorder(
@@ -57,10 +60,15 @@ def make_recorder(
     rules = kept.settings.rules
     archive = make_archive(reactor, kept.keepers, kept.errands, recordings, rules, time.time)
     triggered = make_triggered(base, recorder, archive)
-    services = make_services(base, recorder, disks, archive, camera_events, [triggered.look])
+    followers = [triggered.look]
+    services = make_services(base, recorder, disks, archive, camera_events, followers)
     served = endpoints(services)
-    site = make_site(services, served)
-    listeners = list(make_listeners(base, site, announce))
+    entrance = make_entrance(services)
+    rtsp = make_rtsp(base, services, entrance, registry, base.bus, None, announce)
+    followers.append(rtsp.feeds.follow)
+    site = SharedPortFactory(make_web_site(entrance, served), rtsp.server)
+    web = make_web_listeners(base, site, announce)
+    listeners = [*web, *(each for each in rtsp if isinstance(each, Listener))]
     discovery = make_discovery(
         reactor,
         config,
@@ -75,4 +83,4 @@ def make_recorder(
 
         whole = Demo(reactor, recorder, services.accounts, announce)
     # no thread before it is sure that we can listen, and found last: there is something to find
-    return [*listeners, base.thread, archive.pool, whole, camera_events, disks.jobs, discovery]
+    return [*web, rtsp, base.thread, archive.pool, whole, camera_events, disks.jobs, discovery]

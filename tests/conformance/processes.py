@@ -96,6 +96,7 @@ class RecorderProgram(Program):
             "--http=tcp:0:interface=127.0.0.1",
             "--https=ssl:0:interface=127.0.0.1",
             "--rtsp=none",
+            "--rtsp=none",
             "--no-discovery",
         )
         self.state = folder / "state"

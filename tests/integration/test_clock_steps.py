@@ -30,7 +30,7 @@ class ClockStepTests(SynchronousTestCase):
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir()
         command = [sys.executable, "-c", TWISTD, "--nodaemon", "--pidfile=", "axis-nvr", "--demo"]
-        servers = ["--http=tcp:0:interface=127.0.0.1", "--https=none"]
+        servers = ["--http=tcp:0:interface=127.0.0.1", "--https=none", "--rtsp=none"]
         self.program = Program([*command, "--state-dir=state", *servers], self.folder)
         self.addCleanup(self.program.process.kill)
         self.url = self.program.find(r"^listening on (http://127\.0\.0\.1:\d+/)$")

@@ -141,11 +141,14 @@ class DemoTests(SynchronousTestCase):
         require_program("ffmpeg")
         folder = Path(self.mktemp())
         folder.mkdir()
-        servers = ["--http=tcp:0:interface=127.0.0.1", "--https=ssl:0:interface=127.0.0.1"]
+        schemes = {"http": "tcp", "https": "ssl", "rtsp": "tcp", "rtsps": "ssl"}
+        servers = [f"--{key}={kind}:0:interface=127.0.0.1" for key, kind in schemes.items()]
         program = Program([*TWISTD, "--demo", "--state-dir=state", *servers], folder)
         self.addCleanup(program.process.kill)
         http = program.find(r"^listening on (http://127\.0\.0\.1:\d+/)$")
         https = program.find(r"^listening on (https://127\.0\.0\.1:\d+/)$")
+        for scheme in ("rtsp", "rtsps"):
+            program.find(rf"^listening on ({scheme}://127\.0\.0\.1:\d+/)$")
         disk = Path(program.find(r"^recordings: (.*)$"))
         program.find(r"^virtual camera (demo-2)")
         time.sleep(RECORDED_SECONDS)

@@ -89,7 +89,7 @@ class CrowdTests(TestCase):
     def make(self) -> tuple[MultiService, Recorder]:
         """Put a recorder of one recording together."""
         (self.folder / "nvr.toml").write_text(
-            'http = "none"\nhttps = "none"\nno_discovery = true\n'
+            'http = "none"\nhttps = "none"\nrtsp = "none"\nno_discovery = true\n'
             f'[[camera]]\nid = "a"\nurl = "{self.camera.rtsp_url(resolution="640x360")}"\n'
             '[[recording]]\ndisk = "HDD_DISK"\noptions = "device=a"\n'
         )

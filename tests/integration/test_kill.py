@@ -39,7 +39,8 @@ class KillTests(SynchronousTestCase):
 
     def configure(self, url: str) -> None:
         """Record three streams of the camera."""
-        text = 'state_dir = "state"\nhttp = "tcp:0:interface=127.0.0.1"\nhttps = "none"\n'
+        text = 'state_dir = "state"\nhttp = "tcp:0:interface=127.0.0.1"\n'
+        text += 'https = "none"\nrtsp = "none"\n'
         text += f'[[camera]]\nid = "front"\nurl = "{url}?{OPTIONS.format(length=LENGTHS[0])}"\n'
         for length in LENGTHS[1:]:
             text += f'[[camera]]\nid = "c{length}"\n'

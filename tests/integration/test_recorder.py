@@ -45,9 +45,11 @@ class RecorderTests(TestCase):
         port = self.camera.rtsp_url().partition("127.0.0.1:")[2].partition("/")[0]
         recording = f'[[recording]]\ndisk = "HDD_DISK"\noptions = "device=a b&{OPTIONS}"\n'
         (self.folder / "nvr.toml").write_text(
-            'http = "none"\nhttps = "none"\n[[camera]]\nid = "a b"\naddress = "127.0.0.1"\n'
+            'http = "none"\nhttps = "none"\nrtsp = "none"\n'
+            '[[camera]]\nid = "a b"\naddress = "127.0.0.1"\n'
             f'port = {port}\nusername = "root"\npassword = "s3cret-1"\nevents_with_video = true\n'
-            + recording * recordings
+            + recording
+            * recordings
         )
         config = load_config(self.folder / "nvr.toml", {}, self.folder)
         service = MultiService()

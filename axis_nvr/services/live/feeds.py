@@ -126,11 +126,11 @@ class LiveFeeds:
                 LINGER_SECONDS, self._end, feed, "nobody watches"
             )
 
-    def forget(self, device: str) -> None:
-        """End all feeds of a device that is no longer there."""
+    def follow(self) -> None:
+        """End the feeds of devices that are no longer there."""
         for feed in list(self._feeds.values()):
-            if feed.device == device:
-                self._end(feed, f"{device} was removed")
+            if feed.device not in self._registry.cameras:
+                self._end(feed, f"{feed.device} was removed")
 
     def stop(self) -> None:
         """End all feeds."""

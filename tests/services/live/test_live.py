@@ -302,7 +302,7 @@ class RunTests(LiveTestCase):
         self.stream.group(1)
         client = self.watch()
         del self.recorder.registry.cameras["front"]
-        self.recorder.feeds.forget("front")
+        self.recorder.feeds.follow()
         self.assertEqual(client.byes(), ["front was removed"])
         self.assertEqual(client.request("PLAY", client.url("device=front")).status, 404)
         other = self.recorder.connect()
