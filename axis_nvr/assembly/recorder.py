@@ -8,6 +8,7 @@ from twisted.application.service import IService
 
 from axis_nvr.assembly.camera_events import make_camera_events
 from axis_nvr.assembly.disks import encryption, keep_disks
+from axis_nvr.assembly.events import make_events
 from axis_nvr.assembly.foundation import Release, lay_foundation
 from axis_nvr.assembly.listeners import Announce, make_entrance, make_web_listeners, make_web_site
 from axis_nvr.assembly.rtsp import make_rtsp
@@ -37,10 +38,11 @@ def make_recorder(
     budget = ByteBudget(config.total_buffer_bytes)
     check_cameras(config)
     base = lay_foundation(reactor, config, release)
+    events = make_events(base)
     open_session = make_session_opener(reactor)
     camera_events = make_camera_events(base, open_session)
-    registry = make_registry(base, budget, open_session, camera_events)
-    kept = keep_disks(base)
+    registry = make_registry(base, budget, open_session, camera_events, events)
+    kept = keep_disks(base, events.storage)
     recorder = Recorder(
         registry,
         kept.keepers,
@@ -61,7 +63,8 @@ def make_recorder(
     archive = make_archive(reactor, kept.keepers, kept.errands, recordings, rules, time.time)
     triggered = make_triggered(base, recorder, archive)
     followers = [triggered.look]
-    services = make_services(base, recorder, disks, archive, camera_events, followers)
+    services = make_services(base, recorder, disks, archive, camera_events, events, followers)
+    events.follow(recorder, services.audit)
     served = endpoints(services)
     entrance = make_entrance(services)
     rtsp = make_rtsp(base, services, entrance, registry, base.bus, None, announce)

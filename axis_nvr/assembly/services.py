@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 
+from axis_nvr.assembly.events import Events
 from axis_nvr.assembly.foundation import Foundation
 from axis_nvr.config import CameraConfig
 from axis_nvr.services.accounts import Accounts
@@ -31,11 +32,13 @@ def make_services(
     disks: Disks,
     archive: Archive,
     camera_events: CameraEvents,
+    events: Events,
     followers: Sequence[Callable[[], None]] = (),
 ) -> Services:
     """Make what the APIs call.
 
     :param camera_events: listens to the devices whose events are switched on.
+    :param events: what of the recorder's own events clients make.
     :param followers: called, while the recorder runs, when a camera is known, or known no more.
     :raises ConfigError: the state database cannot be read.
     """
@@ -71,5 +74,8 @@ def make_services(
         disks=disks,
         archive=archive,
         exports=exports,
+        bus=base.bus,
+        schedules=events.schedules,
+        virtual_inputs=events.virtual_inputs,
         export_jobs=ExportJobs(Files(), exports, external),
     )

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from axis_nvr.assembly.events import Events
 from axis_nvr.assembly.foundation import Foundation
 from axis_nvr.config import Config
 from axis_nvr.media.budget import ByteBudget
@@ -34,15 +35,20 @@ def check_cameras(config: Config) -> None:
 
 
 def make_registry(
-    base: Foundation, budget: ByteBudget, open_session: SessionOpener, events: CameraEvents
+    base: Foundation,
+    budget: ByteBudget,
+    open_session: SessionOpener,
+    events: CameraEvents,
+    told: Events,
 ) -> StreamRegistry[CameraStream]:
     """Make what shares the streams of the configured cameras.
 
     :param budget: of all pre-buffers.
     :param open_session: connects.
     :param events: takes what streams bring of events.
+    :param told: tells of the streams.
     """
-    maker = _stream_maker(base, budget, open_session, events)
+    maker = _stream_maker(base, budget, open_session, events, told)
 
     def renew(stream: CameraStream, request: StreamRequest) -> None:
         plan = plan_stream(request)
@@ -68,7 +74,11 @@ def make_session_opener(reactor: Any) -> SessionOpener:
 
 
 def _stream_maker(
-    base: Foundation, budget: ByteBudget, open_session: SessionOpener, events: CameraEvents
+    base: Foundation,
+    budget: ByteBudget,
+    open_session: SessionOpener,
+    events: CameraEvents,
+    told: Events,
 ) -> Callable[[StreamRequest], CameraStream]:
     """Make what makes streams."""
 
@@ -86,6 +96,8 @@ def _stream_maker(
         )
         plan = events.add_to(plan_stream(request), request.camera)
         documents = events.passenger(request.camera.id) if plan.want_events else None
-        return CameraStream(plan, buffer, open_session, base.reactor, documents=documents)
+        stream = CameraStream(plan, buffer, open_session, base.reactor, documents=documents)
+        told.tell_of(stream, request.camera.id)
+        return stream
 
     return make

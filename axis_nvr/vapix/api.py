@@ -10,6 +10,9 @@ from axis_nvr.services.ca_certificates import CaCertificates
 from axis_nvr.services.continuous import ContinuousRecordings
 from axis_nvr.services.devices import Devices
 from axis_nvr.services.disks import Disks
+from axis_nvr.services.event_bus import EventBus
+from axis_nvr.services.event_sources.schedules import Schedules
+from axis_nvr.services.event_sources.virtual_inputs import VirtualInputs
 from axis_nvr.services.export.jobs import ExportJobs
 from axis_nvr.services.exporting import Exports
 from axis_nvr.services.recordings import Recordings
@@ -69,6 +72,9 @@ class Services:
     archive: Archive
     exports: Exports
     export_jobs: ExportJobs
+    bus: EventBus
+    schedules: Schedules
+    virtual_inputs: VirtualInputs
 
 
 def endpoints(services: Services) -> tuple[Endpoint, ...]:
