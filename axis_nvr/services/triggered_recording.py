@@ -140,7 +140,6 @@ class TriggeredRecording:
         if self.members:
             self.release(armed)
             return succeed(None)
-        self._active.clear()
         self._inputs.stop()
         self._drop_lease()
         self._is_held = False
@@ -342,7 +341,6 @@ class TriggeredRecording:
         self._cancel_timers()
         run, self.run = self.run, None
         if run is not None:
-            run.ended = _nothing
             self._ending = Deferred.fromCoroutine(self._recordings.end(run))
 
     def _was_ended(self, run: Run) -> None:
