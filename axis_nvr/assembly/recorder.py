@@ -67,7 +67,7 @@ def make_recorder(
     events.follow(recorder, services.audit)
     served = endpoints(services)
     entrance = make_entrance(services)
-    rtsp = make_rtsp(base, services, entrance, registry, base.bus, None, announce)
+    rtsp = make_rtsp(base, services, entrance, registry, events, None, announce)
     followers.append(rtsp.feeds.follow)
     site = SharedPortFactory(make_web_site(entrance, served), rtsp.server)
     web = make_web_listeners(base, site, announce)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from uuid import NAMESPACE_OID, uuid5
 
+from axis_nvr.assembly.events import Events
 from axis_nvr.assembly.foundation import Foundation
 from axis_nvr.assembly.listeners import Announce, Entrance, make_listener
 from axis_nvr.config import NONE
@@ -12,8 +13,6 @@ from axis_nvr.protocols.rtp_delivery import IClientConnection
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.services.audit import Audit
 from axis_nvr.services.camera_stream import CameraStream
-from axis_nvr.services.event_bus import EventBus
-from axis_nvr.services.event_declaration import BOOLEAN, EventDeclaration, ItemDeclaration
 from axis_nvr.services.event_presentation import EventStreams
 from axis_nvr.services.live.feeds import LiveFeeds
 from axis_nvr.services.live.presentations import (
@@ -27,19 +26,11 @@ from axis_nvr.session.server.dialogue import Asked
 from axis_nvr.session.server.presentation_url import PresentationUrl
 from axis_nvr.vapix.api import Services
 from axis_nvr.vapix.rtsp_admission import RtspAdmission
-from axis_nvr.wire.notification import boolean
 
 #: Sessions of all clients together.
 MAX_SESSIONS = 1000
 #: What a client may require.
 FEATURES = frozenset({"onvif-replay"})
-#: Whether somebody watches.
-LIVE_STREAM_ACCESSED = EventDeclaration(
-    "tns1:VideoSource/tnsaxis:LiveStreamAccessed",
-    "Live stream accessed",
-    is_property=True,
-    data=(ItemDeclaration("accessed", BOOLEAN, "Accessed", is_state=True),),
-)
 
 
 def make_rtsp(
@@ -47,26 +38,20 @@ def make_rtsp(
     services: Services,
     entrance: Entrance,
     registry: StreamRegistry[CameraStream],
-    bus: EventBus,
+    own_events: Events,
     playbacks: IPlaybacks | None,
     announce: Announce,
 ) -> RtspService:
     """Put the RTSP server together.
 
+    :param own_events: where it is told that somebody watches.
     :param playbacks: the recordings; None: they are not served.
     :raises ConfigError: it cannot listen as configured.
     """
-    topic = LIVE_STREAM_ACCESSED.topic
-    bus.declare(LIVE_STREAM_ACCESSED)
-    bus.set_state(topic, (("accessed", boolean(False)),))
-
-    def watched(is_watched: bool) -> None:
-        bus.set_state(topic, (("accessed", boolean(is_watched)),))
-
     reactor, name = base.reactor, f"axis-{base.serial.lower()}"
-    feeds = LiveFeeds(registry, reactor, watched)
+    feeds = LiveFeeds(registry, reactor, own_events.system.live_stream)
     producer = str(uuid5(NAMESPACE_OID, base.serial))
-    events = EventStreams(bus, producer, reactor, _utc_us)
+    events = EventStreams(base.bus, producer, reactor, _utc_us)
     server = RtspServerFactory(
         reactor,
         RecorderPresentations(feeds, events, playbacks, reactor, _utc_us, cname=name),
