@@ -20,6 +20,7 @@ from axis_nvr.services.live.presentations import (
     IPlaybacks,
     RecorderPresentations,
 )
+from axis_nvr.services.playback.presentations import FEATURES, Playbacks
 from axis_nvr.services.rtsp_service import RtspService
 from axis_nvr.services.stream_registry import StreamRegistry
 from axis_nvr.session.server.dialogue import Asked
@@ -29,8 +30,6 @@ from axis_nvr.vapix.rtsp_admission import RtspAdmission
 
 #: Sessions of all clients together.
 MAX_SESSIONS = 1000
-#: What a client may require.
-FEATURES = frozenset({"onvif-replay"})
 
 
 def make_rtsp(
@@ -45,12 +44,14 @@ def make_rtsp(
     """Put the RTSP server together.
 
     :param own_events: where it is told that somebody watches.
-    :param playbacks: the recordings; None: they are not served.
+    :param playbacks: the recordings; None: those of the archive.
     :raises ConfigError: it cannot listen as configured.
     """
     reactor, name = base.reactor, f"axis-{base.serial.lower()}"
     feeds = LiveFeeds(registry, reactor, own_events.system.live_stream)
     producer = str(uuid5(NAMESPACE_OID, base.serial))
+    if playbacks is None:
+        playbacks = Playbacks(services.archive.library, reactor)
     events = EventStreams(base.bus, producer, reactor, _utc_us)
     server = RtspServerFactory(
         reactor,
@@ -95,6 +96,7 @@ def target(url: PresentationUrl) -> str:
     arguments = url.arguments
     for name in RECORDING_ARGUMENTS:
         if name in arguments:
-            recording_id = arguments[name].strip('"')
-            return f"recording {recording_id}"
+            named = arguments[name].strip('"')
+            kind = "recordings of" if name == "playbackdevice" else "recording"
+            return f"{kind} {named}"
     return f"device {arguments['device']}" if "device" in arguments else "events"

@@ -3,6 +3,7 @@
 ::
 
     ?recordingid=<id>, ?onvifreplayid=<id>     a recording: `IPlaybacks`
+    ?playbackdevice=<id>                       all recordings of a device: the same
     ?device=<id>[&<stream options>]            a camera, live
     ?device=<id>&event=on                      with the recorder's events as one more track
     ?video=0&audio=0&event=on                  events alone
@@ -31,7 +32,7 @@ LIVE_PATHS = frozenset({"/axis-media/media.amp", "/onvif-media/media.amp"})
 #: And its recordings.
 REPLAY_PATHS = LIVE_PATHS | {"/onvif-media/record/play.amp"}
 #: Arguments that name a recording.
-RECORDING_ARGUMENTS = ("recordingid", "onvifreplayid")
+RECORDING_ARGUMENTS = ("recordingid", "onvifreplayid", "playbackdevice")
 
 
 class IPlaybacks(Protocol):
