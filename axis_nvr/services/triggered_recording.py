@@ -289,9 +289,8 @@ class TriggeredRecording:
 
     def _tell_doubts(self, run: Run, stream: CameraStream, since_us: int) -> None:
         status, trouble = stream.status, self._recordings.trouble(run.order.disk)
-        if status.state is not StreamState.PLAYING:
-            error = status.last_error
-            words = error.words if error is not None else str(status.state)
+        if status.state is not StreamState.PLAYING and status.last_error is not None:
+            words = status.last_error.words  # one that is still connecting has not failed
             self._tell(f"{run.request.camera.id} brings no pictures: {words}")
         elif trouble:
             self._tell(f"the disk {run.order.disk}: {trouble}")

@@ -103,6 +103,14 @@ class TroubleTests(TriggerTestCase):
         self.wait(10)
         self.assertEqual(self.ended(), ["R1"], "nobody waits for pictures of a camera that went")
 
+    def test_a_camera_that_is_still_asked(self) -> None:
+        """One that is being connected to for the first time has not failed."""
+        armed = self.arm()
+        status = self.streams[0].status
+        self.streams[0].status = replace(status, state=StreamState.WAITING, last_error=None)
+        armed.start(self.now_us)
+        self.assertEqual(self.told, [])
+
     def test_a_disk_that_is_locked(self) -> None:
         """Said; what is kept is recorded once it is unlocked, and what runs then waits too."""
         armed = self.arm()
