@@ -28,11 +28,13 @@ from axis_nvr.wire import (
     authentication,
     h264,
     h265,
+    item_filter,
     jpeg,
     key_mgmt,
     latm,
     matroska_reader,
     mikey,
+    notification,
     opus,
     rtcp,
     rtp,
@@ -40,9 +42,11 @@ from axis_nvr.wire import (
     rtsp,
     rtsp_headers,
     rtsp_range,
+    schedule,
     sdp,
     sei,
     ssdp,
+    topics,
 )
 from tests.session.streams import track
 
@@ -179,4 +183,8 @@ TARGETS: dict[str, Target] = {
     "recording.xml": parse_recording,
     "block.xml": parse_block,
     "soap": soap_document.read_document,
+    "notifications": notification.parse_document,
+    "topic-filter": partial(header, topics.TopicFilter.parse),
+    "item-filter": partial(header, item_filter.ItemFilter.parse),
+    "schedule": partial(header, schedule.parse_schedule),
 }
