@@ -19,6 +19,7 @@ from axis_nvr.services.recorder import Recorder
 from axis_nvr.services.rtsp_service import RtspService
 from axis_nvr.services.state_thread import StateThread
 from axis_nvr.vapix.listener import Listener
+from axis_nvr.vapix.websocket.service import WebSockets
 
 
 class AssemblyTests(SynchronousTestCase):
@@ -42,6 +43,7 @@ class AssemblyTests(SynchronousTestCase):
             [
                 Listener,
                 Listener,
+                WebSockets,
                 RtspService,
                 StateThread,
                 ReadingPool,
@@ -60,9 +62,18 @@ class AssemblyTests(SynchronousTestCase):
         kinds = [type(each) for each in parts]
         self.assertEqual(
             kinds,
-            [RtspService, StateThread, ReadingPool, Recorder, CameraEvents, DiskJobs, Discovery],
+            [
+                WebSockets,
+                RtspService,
+                StateThread,
+                ReadingPool,
+                Recorder,
+                CameraEvents,
+                DiskJobs,
+                Discovery,
+            ],
         )
-        self.assertEqual(list(parts[0]), [])  # type: ignore[call-overload]
+        self.assertEqual(list(parts[1]), [])  # type: ignore[call-overload]
         self.assertFalse((self.folder / "nvr-state" / "https.pem").exists())
 
     def test_mistakes_in_what_is_recorded(self) -> None:

@@ -15,6 +15,7 @@ from axis_nvr.assembly.rtsp import make_rtsp
 from axis_nvr.assembly.services import make_services
 from axis_nvr.assembly.streams import check_cameras, make_registry, make_session_opener
 from axis_nvr.assembly.triggered import make_triggered
+from axis_nvr.assembly.websockets import make_websockets
 from axis_nvr.config import Config
 from axis_nvr.media.budget import ByteBudget
 from axis_nvr.protocols.shared_port import SharedPortFactory
@@ -65,10 +66,11 @@ def make_recorder(
     followers = [triggered.look]
     services = make_services(base, recorder, disks, archive, camera_events, events, followers)
     events.follow(recorder, services.audit)
-    served = endpoints(services)
     entrance = make_entrance(services)
     rtsp = make_rtsp(base, services, entrance, registry, events, None, announce)
     followers.append(rtsp.feeds.follow)
+    websockets = make_websockets(base, services, rtsp.server)
+    served = endpoints(services, websockets.endpoints)
     site = SharedPortFactory(make_web_site(entrance, served), rtsp.server)
     web = make_web_listeners(base, site, announce)
     listeners = [*web, *(each for each in rtsp if isinstance(each, Listener))]
@@ -86,4 +88,5 @@ def make_recorder(
 
         whole = Demo(reactor, recorder, services.accounts, announce)
     # no thread before it is sure that we can listen, and found last: there is something to find
-    return [*web, rtsp, base.thread, archive.pool, whole, camera_events, disks.jobs, discovery]
+    servers = [*web, websockets, rtsp]
+    return [*servers, base.thread, archive.pool, whole, camera_events, disks.jobs, discovery]

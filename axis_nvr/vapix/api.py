@@ -1,6 +1,6 @@
 """All that is served over HTTP, put together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from axis_nvr.services.accounts import Accounts
@@ -41,6 +41,7 @@ APIS = (
     Api("basic-device-info", "1.3", "Basic Device Information"),
     Api("disk-management", "1.0", "Edge storage Disk management"),
     Api("disk-properties", "1.1", "Edge storage Disk properties"),
+    Api("event-streaming-over-websocket", "1.0", "Event streaming over WebSocket"),
     Api("ext-ip-dev-info", "2.1", "External IP Device Information"),
     Api("recording", "1.0", "Edge storage Recording"),
     Api("recording-group", "1.0", "Recording group"),
@@ -77,8 +78,11 @@ class Services:
     virtual_inputs: VirtualInputs
 
 
-def endpoints(services: Services) -> tuple[Endpoint, ...]:
-    """Return everything that is served."""
+def endpoints(services: Services, more: Iterable[Endpoint] = ()) -> tuple[Endpoint, ...]:
+    """Return everything that is served.
+
+    :param more: what needs more than services.
+    """
     audit, archive = services.audit, services.archive
     properties = device_properties(services.serial, services.build_date)
     ready = SystemReady(services.accounts, lambda: services.report().uptime_seconds)
@@ -99,4 +103,5 @@ def endpoints(services: Services) -> tuple[Endpoint, ...]:
         *RecordingRemoval(archive.removals, audit).endpoints(),
         *RecordingLockCgi(archive.locks, audit).endpoints(),
         *RecordingGroups(archive.groups, audit).endpoints(),
+        *more,
     )

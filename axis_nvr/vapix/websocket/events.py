@@ -57,7 +57,7 @@ class EventStreams:
         sources = [part.strip() for part in call.arguments.get("sources", "").split(",")]
         if set(sources) != {"events"}:
             return html_reply("<p>400 Bad Request: sources=events is what there is</p>", 400)
-        if len(self._clients) >= MAX_CLIENTS:
+        if self.count >= MAX_CLIENTS:
             return html_reply("<p>503 Service Unavailable: too many event streams</p>", 503)
         return Upgrade(
             _Client(self, account, call.address),
@@ -65,6 +65,11 @@ class EventStreams:
             limits=LIMITS,
             max_queued_bytes=MAX_QUEUED_BYTES,
         )
+
+    @property
+    def count(self) -> int:
+        """How many clients there are."""
+        return len(self._clients)
 
     def close(self) -> None:
         """End all streams: the recorder stops."""
