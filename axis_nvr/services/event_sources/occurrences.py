@@ -83,7 +83,7 @@ class Occurrences:
         """What is about a moment, of what goes by the calendar."""
         here = self._period(self._local(utc_us))
         first = max(here, 0)
-        later = self._starts(range(first, first + MAX_PERIODS))
+        later = self._starts(range(first, first + (MAX_PERIODS if self._rule else 1)))
         earlier = self._starts(range(here, max(here - MAX_PERIODS, -1), -1))
         following = next((us for us in map(self._utc, later) if us > utc_us), None)
         last = next((start for start in earlier if self._utc(start) <= utc_us), None)
