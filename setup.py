@@ -49,6 +49,7 @@ setup(
             "mypy-zope >= 1.0.14",
             "python-dateutil >= 2.9",  # schedules are held against its rules
             "ruff >= 0.12",
+            "zeep >= 4.3",  # a client that is made of our WSDL and knows nothing else
             "tzdata >= 2024.1",
             "websockets >= 16",
         ],

@@ -64,7 +64,9 @@ def make_recorder(
     archive = make_archive(reactor, kept.keepers, kept.errands, recordings, rules, time.time)
     triggered = make_triggered(base, recorder, archive)
     followers = [triggered.look]
-    services = make_services(base, recorder, disks, archive, camera_events, events, followers)
+    services = make_services(
+        base, recorder, disks, archive, camera_events, events, triggered, followers
+    )
     events.follow(recorder, services.audit)
     entrance = make_entrance(services)
     rtsp = make_rtsp(base, services, entrance, registry, events, None, announce)

@@ -7,6 +7,7 @@ from functools import cache
 
 from axis_nvr.assembly.events import Events
 from axis_nvr.assembly.foundation import Foundation
+from axis_nvr.assembly.rules import make_rules
 from axis_nvr.config import CameraConfig
 from axis_nvr.services.accounts import Accounts
 from axis_nvr.services.archive import Archive
@@ -22,6 +23,7 @@ from axis_nvr.services.export.jobs import ExportJobs
 from axis_nvr.services.export_seal import Sealer
 from axis_nvr.services.exporting import Exports, Maker
 from axis_nvr.services.recorder import Recorder
+from axis_nvr.services.triggered import TriggeredRecordings
 from axis_nvr.storage.files import Files
 from axis_nvr.vapix.api import Services
 
@@ -33,12 +35,14 @@ def make_services(
     archive: Archive,
     camera_events: CameraEvents,
     events: Events,
+    triggered: TriggeredRecordings,
     followers: Sequence[Callable[[], None]] = (),
 ) -> Services:
     """Make what the APIs call.
 
     :param camera_events: listens to the devices whose events are switched on.
     :param events: what of the recorder's own events clients make.
+    :param triggered: what records by rule.
     :param followers: called, while the recorder runs, when a camera is known, or known no more.
     :raises ConfigError: the state database cannot be read.
     """
@@ -61,6 +65,9 @@ def make_services(
     usb_disk = base.config.usb_disk
     external = {} if usb_disk is None else {"USB_DISK": usb_disk}
 
+    tell_failed = events.system.action_failed
+    groups, trusted = archive.groups, certificates.bundle
+
     return Services(
         serial=base.serial,
         build_date=base.release.build_date,
@@ -77,5 +84,6 @@ def make_services(
         bus=base.bus,
         schedules=events.schedules,
         virtual_inputs=events.virtual_inputs,
+        rules=make_rules(base, recorder, triggered, groups, trusted, tell_failed),
         export_jobs=ExportJobs(Files(), exports, external),
     )

@@ -1,5 +1,6 @@
 """All that is served over HTTP, put together."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from axis_nvr.services.event_sources.virtual_inputs import VirtualInputs
 from axis_nvr.services.export.jobs import ExportJobs
 from axis_nvr.services.exporting import Exports
 from axis_nvr.services.recordings import Recordings
+from axis_nvr.services.rules.rule_book import RuleBook
 from axis_nvr.services.status import RecorderReport
 from axis_nvr.vapix.call import Endpoint
 from axis_nvr.vapix.edge_storage.disks import DiskCgis
@@ -35,6 +37,7 @@ from axis_nvr.vapix.platform.system_ready import SystemReady
 from axis_nvr.vapix.platform.user_accounts import UserAccounts
 from axis_nvr.vapix.rest.api import RestRoot
 from axis_nvr.vapix.rest.device_information import basic_device_info
+from axis_nvr.vapix.soap.services import EventParts, soap_endpoints
 
 #: What API discovery tells.
 APIS = (
@@ -76,6 +79,7 @@ class Services:
     bus: EventBus
     schedules: Schedules
     virtual_inputs: VirtualInputs
+    rules: RuleBook
 
 
 def endpoints(services: Services, more: Iterable[Endpoint] = ()) -> tuple[Endpoint, ...]:
@@ -85,6 +89,7 @@ def endpoints(services: Services, more: Iterable[Endpoint] = ()) -> tuple[Endpoi
     """
     audit, archive = services.audit, services.archive
     properties = device_properties(services.serial, services.build_date)
+    parts = EventParts(services.bus, services.schedules, services.virtual_inputs, services.rules)
     ready = SystemReady(services.accounts, lambda: services.report().uptime_seconds)
     return (
         *Pages(services.report).endpoints(),
@@ -104,4 +109,5 @@ def endpoints(services: Services, more: Iterable[Endpoint] = ()) -> tuple[Endpoi
         *RecordingLockCgi(archive.locks, audit).endpoints(),
         *RecordingGroups(archive.groups, audit).endpoints(),
         *more,
+        *soap_endpoints(parts, audit, time.time),
     )

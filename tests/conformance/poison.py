@@ -39,6 +39,7 @@ VALUES = (
     "%2",
 )
 
+SOAP = b"http://www.w3.org/2003/05/soap-envelope"
 #: Bodies, by what they are called in a failure.
 BODIES = {
     "nothing": b"",
@@ -66,11 +67,16 @@ BODIES = {
     "an external entity": b"<!DOCTYPE a [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><a>&e;</a>",
     "entities in entities": b"<!DOCTYPE a [<!ENTITY a 'x'><!ENTITY b '&a;&a;&a;&a;'>]><a>&b;</a>",
     "deep XML": b"<a>" * 50_000,
+    "a long name": b"<" + b"a" * 1_000_000 + b"/>",
+    "an envelope without a body": b'<e:Envelope xmlns:e="%s"/>' % SOAP,
+    "an envelope of nothing": b'<e:Envelope xmlns:e="%s"><e:Body/></e:Envelope>' % SOAP,
+    "an envelope that breaks off": b'<e:Envelope xmlns:e="%s"><e:Body><a' % SOAP,
     "almost too much": b"x" * ((1 << 20) - 1),
 }
 KINDS = (
     "application/json",
     "application/x-www-form-urlencoded",
+    "application/soap+xml; charset=utf-8",
     "text/xml; charset=\xff",
     "multipart/form-data; boundary=",
 )

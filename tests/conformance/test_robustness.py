@@ -13,19 +13,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conformance.client import Answer, Client, connect, digest
 from tests.conformance.harness import ACCOUNTS, ROLES, ConformanceTestCase, set_up, started
-from tests.conformance.poison import BODIES, KINDS, NO_REQUESTS, PATHS, VALUES
+from tests.conformance.poison import BODIES, KINDS, NO_REQUESTS, PATHS, SOAP, VALUES
 from tests.conformance.processes import RecorderProgram
 from tests.conformance.surface import all_arguments, all_paths, state_of
 from tests.storage.faults.effort import draw, either
 
 #: What in an answer says that nothing was done.
-REFUSALS = (b'result="ERROR"', b"<GeneralError>", b"Error:", b'"error"')
+REFUSALS = (b"SOAP-ENV:Fault", b'result="ERROR"', b"<GeneralError>", b"Error:", b'"error"')
 #: What no answer may have in it.
 SECRETS = (b"root:x:0:", b"Traceback", b"pass-root", b"pass-vera", b"sqlite3.")
 #: Arguments that let a request come further, where another one of it is wrong.
@@ -288,6 +289,59 @@ class JsonTests(RobustnessTestCase):
             for method, part in itertools.product(("PATCH", "POST"), ("", "/allowAnonymous")):
                 reply = self.ask_as("admin", uri + part, method, body).json
                 self.assertEqual(reply["status"], "error")
+
+        try_one()
+        self.unchanged("generated")
+
+
+EVENT, ACTION = (f"http://www.axis.com/vapix/ws/{name}" for name in ("event1", "action1"))
+#: Operations that take something. None of what is generated below can be done.
+OPERATIONS = (
+    (EVENT, "AddScheduledEvent"),
+    (EVENT, "RemoveScheduledEvent"),
+    (EVENT, "GetScheduledEvents"),
+    (EVENT, "ChangeVirtualInputState"),
+    (ACTION, "AddActionConfiguration"),
+    (ACTION, "RemoveActionConfiguration"),
+    (ACTION, "AddRecipientConfiguration"),
+    (ACTION, "RemoveRecipientConfiguration"),
+    (ACTION, "AddActionRule"),
+    (ACTION, "RemoveActionRule"),
+)
+ELEMENTS = (
+    *("NewScheduledEvent", "EventID", "Name", "Schedule", "ICalendar", "ScheduleFilter", "port"),
+    *("NewActionConfiguration", "TemplateToken", "Parameters", "Parameter", "ConfigurationID"),
+    *("NewRecipientConfiguration", "NewActionRule", "Enabled", "StartEvent", "Conditions"),
+    *("Condition", "ActivationTimeout", "PrimaryAction", "FailoverAction", "RuleID"),
+    *("w:TopicExpression", "w:MessageContent"),
+)
+TEXTS = st.text(max_size=20).map(escape) | st.sampled_from(
+    ("", "1", "-1", "9" * 30, "true", "P1D", "PT0S", "tns1:Device//.", "DTSTART:20260105T080000")
+)
+CHILDREN = st.recursive(
+    TEXTS,
+    lambda inner: st.lists(
+        st.builds("<{0}>{1}</{0}>".format, st.sampled_from(ELEMENTS), inner), max_size=4
+    ).map("".join),
+    max_leaves=10,
+)
+
+
+class SoapTests(RobustnessTestCase):
+    def test_generated_requests(self) -> None:
+        """Operations with anything in them: a fault or an answer, in an envelope, each time."""
+        wsnt = "http://docs.oasis-open.org/wsn/b-2"
+
+        @settings(max_examples=either(60, 3000), deadline=None)
+        @given(st.sampled_from(OPERATIONS), CHILDREN)
+        def try_one(operation: tuple[str, str], children: str) -> None:
+            namespace, name = operation
+            body = (
+                f'<s:Envelope xmlns:s="{SOAP.decode()}" xmlns:w="{wsnt}"><s:Body>'
+                f'<{name} xmlns="{namespace}">{children}</{name}></s:Body></s:Envelope>'
+            ).encode("utf-8", "replace")
+            answer = self.ask_as("admin", "/vapix/services", "POST", body)
+            self.assertEqual(len(answer.xml[0]), 1, answer.text)
 
         try_one()
         self.unchanged("generated")
