@@ -34,7 +34,7 @@ ALERT = "tnsaxis:Storage/Alert"
 LEVEL_NAMES = {
     "tnsaxis:Storage": "Storage",
     "tns1:Device": "Device",
-    "tns1:Device/tnsaxis:HardwareFailure": "Hardware failure",
+    "tns1:Device/tnsaxis:HardwareFailure": "Hardware Failure",
 }
 
 #: A value of health that nobody can read, and one of a disk that is not there.
@@ -43,13 +43,14 @@ NOT_PRESENT = -3
 
 _DISK = ItemDeclaration("disk_id", STRING, "Disk")
 _DISRUPTED = ItemDeclaration("disruption", BOOLEAN, "Disruption", is_state=True)
+_FAILED = ItemDeclaration("disruption", BOOLEAN, "Storage Disruption", is_state=True)
 DECLARATIONS = tuple(
     EventDeclaration(
         topic, name, is_property=True, source=(_DISK,), data=data, level_names=LEVEL_NAMES
     )
     for topic, name, data in (
         (DISRUPTION, "Storage disruption", (_DISRUPTED,)),
-        (FAILURE, "Storage Failure", (_DISRUPTED,)),
+        (FAILURE, "Storage Failure", (_FAILED,)),
         (
             ALERT,
             "Storage alert",

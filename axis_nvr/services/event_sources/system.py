@@ -9,7 +9,7 @@ ACTION_FAILED = "tns1:Device/tnsaxis:SystemMessage/ActionFailed"
 LIVE_STREAM = "tns1:VideoSource/tnsaxis:LiveStreamAccessed"
 LEVEL_NAMES = {
     "tns1:Device": "Device",
-    "tns1:Device/tnsaxis:Status": "Status",
+    "tns1:Device/tnsaxis:Status": "Device status",
     "tns1:Device/tnsaxis:SystemMessage": "System message",
     "tns1:VideoSource": "Video source",
 }
@@ -29,7 +29,6 @@ DECLARATIONS = (
         ACTION_FAILED,
         "Action failed",
         data=(ItemDeclaration("description", STRING, "Description"),),
-        is_application_data=True,
         level_names=LEVEL_NAMES,
     ),
     EventDeclaration(

@@ -1,7 +1,7 @@
 """Virtual inputs: switches that clients turn, for rules to go by.
 
-There are 32, none of them active when the recorder starts; what they were before is not kept, like
-the inputs of a device that has no power.
+There are 32, as cameras have, none of them active when the recorder starts; what they were before
+is not kept.
 """
 
 from axis_nvr.errors import NvrError
@@ -21,7 +21,7 @@ PORTS = range(1, 33)
 
 DECLARATION = EventDeclaration(
     VIRTUAL_INPUT,
-    "Manual trigger",
+    "Virtual input",
     is_property=True,
     source=(ItemDeclaration("port", INTEGER, "Port number"),),
     data=(ItemDeclaration("active", BOOLEAN, "Active", is_state=True),),
