@@ -4,6 +4,9 @@ An armed rule holds its stream from then on, with a buffer that reaches back as 
 time. However many rules are armed for one camera with the same stream options, they share one
 session with it and one buffer, which reaches as far back as the longest of them wants.
 
+A client that changes a rule removes it and makes it anew: nothing can be changed in place. So a
+stream goes on for `LINGER_SECONDS` after its last rule went; the next one finds the buffer filled.
+
 A rule records by itself, or by a recording group. Rules that are armed for the same group make one
 recording together: it begins with the first trigger, whose rule it names, and ends the group's
 post-event time after the last one.
@@ -21,16 +24,21 @@ from collections.abc import Callable
 from functools import partial
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from axis_nvr.errors import ConfigError, WireError
 from axis_nvr.media.stream_options import StreamOptions
+from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.groups import Groups
 from axis_nvr.services.recordings import Order, Recordings
+from axis_nvr.services.stream_registry import StreamLease
 from axis_nvr.services.triggered_recording import TriggeredOrder, TriggeredRecording
 
 __all__ = ["Armed", "TriggeredOrder", "TriggeredRecordings"]
+
+#: So long a stream is held after its last rule has gone, in seconds.
+LINGER_SECONDS = 10.0
 
 
 class Armed:
@@ -121,6 +129,7 @@ class TriggeredRecordings:
         self._is_started = False
         self._all: list[TriggeredRecording] = []
         self._by_group: dict[str, TriggeredRecording] = {}
+        self._lingering: set[IDelayedCall] = set()
         groups.followers.append(self.look)
 
     def start(self) -> None:
@@ -139,6 +148,9 @@ class TriggeredRecordings:
         self._is_started = False
         for recording in self._all:
             recording.halt()
+        for timer in self._lingering:
+            timer.cancel()
+        self._lingering.clear()
 
     def check(self, order: TriggeredOrder) -> None:
         """Look whether something could be armed, as things are now.
@@ -170,9 +182,22 @@ class TriggeredRecordings:
         return armed
 
     def _make(self, find: Callable[[], TriggeredOrder]) -> TriggeredRecording:
-        recording = TriggeredRecording(self._recordings, self._clock, self._utc, find)
+        recording = TriggeredRecording(
+            self._recordings, self._clock, self._utc, find, self._let_go_later
+        )
         self._all.append(recording)
         return recording
+
+    def _let_go_later(self, lease: StreamLease[CameraStream]) -> None:
+        if not self._is_started:  # the recorder is about to stop all streams
+            return
+
+        def let_go() -> None:
+            self._lingering.discard(timer)
+            lease.release()
+
+        timer = self._clock.callLater(LINGER_SECONDS, let_go)
+        self._lingering.add(timer)
 
     def _hold(self, recording: TriggeredRecording) -> None:
         if self._is_started:

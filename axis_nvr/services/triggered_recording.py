@@ -74,6 +74,7 @@ class TriggeredRecording:
     """What one or several rules record together.
 
     :param find: says what is to be recorded as things are now; raises what says why it cannot be.
+    :param let_go: takes the share in a stream that no rule needs any more.
     :param utc: the time of day, in seconds since 1970.
     :ivar members: the rules.
     :ivar run: what records now; None: nothing does.
@@ -88,6 +89,7 @@ class TriggeredRecording:
         clock: IReactorTime,
         utc: Callable[[], float],
         find: Callable[[], TriggeredOrder],
+        let_go: Callable[[StreamLease[CameraStream]], None],
     ) -> None:
         self.members: list[Armed] = []
         self.run: Run | None = None
@@ -96,6 +98,7 @@ class TriggeredRecording:
         self._clock = clock
         self._utc = utc
         self._find = find
+        self._let_go = let_go
         self._inputs: TriggerInputs = TriggerMachine(self)
         self._active: list[Armed] = []
         self._order: TriggeredOrder | None = None
@@ -134,14 +137,16 @@ class TriggeredRecording:
             self._inputs.release()
 
     def leave(self, armed: "Armed") -> "Deferred[None]":
-        """Forget a rule; with the last one all ends at once."""
+        """Forget a rule; with the last one what is recorded ends at once."""
         if armed in self.members:
             self.members.remove(armed)
         if self.members:
             self.release(armed)
             return succeed(None)
         self._inputs.stop()
-        self._drop_lease()
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            self._let_go(lease)
         self._is_held = False
         return self._ending
 

@@ -194,10 +194,12 @@ class SharingTests(TriggerTestCase):
         firsts = [self.frames(number)[0] for number in range(10)]
         self.assertEqual(firsts, [150 - 10 * number for number in range(1, 11)])
         rules[-1].disarm()
+        self.wait(11)
         self.assertEqual(self.streams[0].buffer.pre_event_seconds, 10)
         self.play(1)
         for armed in rules:
             armed.disarm()
+        self.wait(11)
         self.assertEqual(self.log[-1], "front stopped")
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -220,6 +222,20 @@ class SharingTests(TriggerTestCase):
         self.arm(pre=5, options="device=front")
         sent = [stream.request.sent_options for stream in self.streams]
         self.assertEqual(["videozgopmode=fixed" in options for options in sent], [False, True])
+
+    def test_a_rule_that_is_made_anew(self) -> None:
+        """It finds stream and buffer as its predecessor left them; nothing is asked anew."""
+        self.arm().disarm()
+        self.play(9)
+        armed = self.arm(rule="the same, changed")
+        self.play(9.5)
+        self.assertEqual(self.log, ["front started"])
+        armed.start(self.now_us)
+        self.assertEqual(self.frames()[0], 130)
+        armed.disarm()
+        self.play(1)
+        self.triggered.halt()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_what_the_disk_is_told(self) -> None:
         """Type, rule, action and the options that were sent."""
