@@ -30,6 +30,7 @@ STATE_ITEM = "active"
 class MotionRelay:
     """Tells the motion of devices on the bus.
 
+    :param bus: where it is told.
     :param topic: of the event.
     :raises ConfigError: it is no topic.
     """
@@ -39,7 +40,7 @@ class MotionRelay:
             self.topic = normalized(topic)
         except WireError as error:
             raise ConfigError(f"[events]: motion_topic must be a topic: {error.message}") from None
-        self._bus = bus
+        self.bus = bus
         self._devices: dict[str, None] = {}
         self._declare()
 
@@ -53,13 +54,13 @@ class MotionRelay:
         if device not in self._devices:
             self._devices[device] = None
             self._declare()
-            self._bus.set_state(self.topic, _data(False), _source(device))
+            self.bus.set_state(self.topic, _data(False), _source(device))
 
     def remove(self, device: str) -> None:
         """Tell of a device no more."""
         if device in self._devices:
             del self._devices[device]
-            self._bus.delete(self.topic, _source(device))
+            self.bus.delete(self.topic, _source(device))
             self._declare()
 
     def tell(self, device: str, active: bool, utc_us: int) -> None:
@@ -68,11 +69,11 @@ class MotionRelay:
         :param utc_us: since when, microseconds since 1970.
         """
         if device in self._devices:
-            self._bus.set_state(self.topic, _data(active), _source(device), utc_us=utc_us)
+            self.bus.set_state(self.topic, _data(active), _source(device), utc_us=utc_us)
 
     def _declare(self) -> None:
         """Make the event known, with the devices that there are."""
-        self._bus.declare(
+        self.bus.declare(
             EventDeclaration(
                 self.topic,
                 "Universal motion detection",

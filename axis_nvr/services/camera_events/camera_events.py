@@ -45,7 +45,7 @@ class CameraEvents(Service):
         utc_us: Callable[[], int],
     ) -> None:
         self._open_session = open_session
-        self._relay = relay
+        self.relay = relay
         self._config = config
         self._clock = clock
         self._utc_us = utc_us
@@ -81,10 +81,10 @@ class CameraEvents(Service):
             del self._ears[device]
             self._end(ear)
         if camera is None:
-            self._relay.remove(device)
+            self.relay.remove(device)
             return
-        self._relay.add(device)
-        self._relay.tell(device, False, self._utc_us())  # until the new one is heard
+        self.relay.add(device)
+        self.relay.tell(device, False, self._utc_us())  # until the new one is heard
         self._ears[device] = self._make(camera)
         if self.running:
             self._ears[device].start()
@@ -115,7 +115,7 @@ class CameraEvents(Service):
     def _make(self, camera: CameraConfig) -> Ear:
         topics = self._topics(camera)
         listener = CameraListener(
-            camera.id, topics, partial(self._relay.tell, camera.id), self._clock, self._utc_us
+            camera.id, topics, partial(self.relay.tell, camera.id), self._clock, self._utc_us
         )
         stream = CameraStream(
             plan_events(camera, topics.query),
