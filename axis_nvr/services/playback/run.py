@@ -32,6 +32,9 @@ from axis_nvr.storage.reading.cursor import Edge
 AHEAD_SECONDS = 0.005
 #: Seconds between two looks whether a recording has gone on.
 POLL_SECONDS = 0.25
+#: In time, BYE comes so long after the last unit, in seconds: it may overtake datagrams, and ffmpeg
+#: drops what it has not read by then.
+LEAVE_SECONDS = 0.25
 #: Seconds between sender reports.
 REPORT_SECONDS = 5.0
 
@@ -77,6 +80,7 @@ class Run:
         self._retry_at: float | None = None  # something may have been recorded then
         self._was_waiting = False
         self._has_left = False
+        self._leave_at: float | None = None
         self._report_at = 0.0
 
     # What the presentation asks of it.
@@ -122,6 +126,7 @@ class Run:
         self.is_playing = True
         self._report_at = self._clock.seconds()
         self._has_left = False
+        self._leave_at = None
         self._send_due()
 
     def hold(self) -> None:
@@ -228,7 +233,7 @@ class Run:
         self._stop_timer()
         if not self.is_playing:
             return
-        wakes = [] if self._retry_at is None else [self._retry_at]
+        wakes = [at for at in (self._retry_at, self._leave_at) if at is not None]
         step = self._script.next
         if step is not None and self._pace is not None:
             wakes.append(self._pace.when(step.due_us))
@@ -255,14 +260,19 @@ class Run:
             track.report(int(self._utc() * 1e6), session_us * track.clock_rate // 1_000_000)
 
     def _leave(self) -> None:
-        """Say once that nothing more comes, when the client takes it."""
+        """Say once that nothing more comes, when the client has taken all."""
         if self._has_left or any(track.is_blocked for track in self._tracks.values()):
             return
+        now = self._clock.seconds()
+        if self._pace is not None and self._leave_at is None:
+            self._leave_at = now + LEAVE_SECONDS
+        if self._leave_at is not None and now < self._leave_at:
+            return
         self._has_left = True
+        self._leave_at = None
         for track in self._tracks.values():
             if self._pace is None:
                 track.leave(None, 0)
                 continue
-            session_us = self._pace.session_now(self._clock.seconds())
-            ticks = session_us * track.clock_rate // 1_000_000
+            ticks = self._pace.session_now(now) * track.clock_rate // 1_000_000
             track.leave(int(self._utc() * 1e6), ticks)

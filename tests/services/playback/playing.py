@@ -156,6 +156,8 @@ class Viewer(MemoryClient):
         self.query = ""
         self.path = PATH
         self.log: list[tuple[float, Response | tuple[int, bytes]]] = []
+        self._seen: list[Seen] = []
+        self._looked_at = 0
 
     def url(self, query: str = "") -> str:
         return f"rtsp://{HOST}{self.path}?{query or self.query}"
@@ -211,15 +213,15 @@ class Viewer(MemoryClient):
     def seen(self) -> list[Seen]:
         """The units that came so far; needs the replay extension."""
         self.read()
-        found: list[Seen] = []
-        for at, one in self.log:
+        for at, one in self.log[self._looked_at :]:
             if isinstance(one, Response) or one[0] % 2:
                 continue
             packet = parse_packet(one[1])
             replay = parse_replay(parse_extension(one[1]))
+            payload = bytes(packet.payload)
             if replay is None:
-                last = found[-1]
-                found[-1] = last._replace(data=last.data + bytes(packet.payload))
+                last = self._seen[-1]
+                self._seen[-1] = last._replace(data=last.data + payload)
                 continue
             letters = (
                 ("C", replay.clean_point),
@@ -229,11 +231,12 @@ class Viewer(MemoryClient):
             )
             marks = "".join(letter for letter, is_set in letters if is_set)
             utc_us = utc_us_from_ntp(replay.ntp_64)
-            payload = bytes(packet.payload)
-            found.append(
-                Seen(one[0] // 2, utc_us, marks, replay.cseq, packet.timestamp, payload, at)
+            place = one[0] // 2
+            self._seen.append(
+                Seen(place, utc_us, marks, replay.cseq, packet.timestamp, payload, at)
             )
-        return found
+        self._looked_at = len(self.log)
+        return list(self._seen)
 
     def numbers(self, track: int = 0) -> list[int]:
         """The sequence numbers of the packets that came so far."""

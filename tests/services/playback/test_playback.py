@@ -6,7 +6,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.media.units import Gap, GapReason
-from axis_nvr.services.playback.run import POLL_SECONDS
+from axis_nvr.services.playback.run import LEAVE_SECONDS, POLL_SECONDS
 from axis_nvr.services.playback.source import Tracks
 from axis_nvr.storage.reading import blocks
 from axis_nvr.wire.rtcp import Bye, SenderReport
@@ -311,7 +311,7 @@ class InTimeTests(PlaybackTestCase):
         reports = viewer.reports_of()
         self.assertIsInstance(reports[-1], Bye)
         self.assertEqual(sum(isinstance(one, Bye) for one in reports), 1)
-        self.assertEqual(sum(isinstance(one, SenderReport) for one in reports), 2)
+        self.assertEqual(sum(isinstance(one, SenderReport) for one in reports), 3)
 
     def test_faster_and_slower(self) -> None:
         """RTP time is that of presentation."""
@@ -426,6 +426,7 @@ class InTimeTests(PlaybackTestCase):
         self.assertLess(len(viewer.transport.value()), 100_000)
         viewer.drain()
         self.assertEqual(len(viewer.seen()), 100)
+        viewer.watch(LEAVE_SECONDS + 0.1)
         self.assertIsInstance(viewer.reports_of()[-1], Bye)
 
 
