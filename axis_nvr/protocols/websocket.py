@@ -179,7 +179,8 @@ class WebSocket(Protocol):
             self._write(output)
         if self._dialogue.is_closed:
             self._leave()
-        self._schedule()
+        if self._timer is None or not self.is_open:
+            self._schedule()
 
     def _write(self, data: bytes) -> None:
         if not self._blocked:
@@ -208,7 +209,7 @@ class WebSocket(Protocol):
         self.transport.loseConnection()
 
     def _schedule(self) -> None:
-        """Look again when something is due; what became due later is found out then."""
+        """Look again when something is due; what becomes due later meanwhile is found out then."""
         now = self._clock.seconds()
         due = self._dialogue.next_timeout()
         if self._leaving:
