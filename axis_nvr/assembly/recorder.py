@@ -41,7 +41,7 @@ def make_recorder(
     base = lay_foundation(reactor, config, release)
     events = make_events(base)
     open_session = make_session_opener(reactor)
-    camera_events = make_camera_events(base, open_session)
+    camera_events = make_camera_events(base, open_session, events)
     registry = make_registry(base, budget, open_session, camera_events, events)
     kept = keep_disks(base, events.storage)
     recorder = Recorder(

@@ -34,6 +34,7 @@ class CameraEvents(Service):
     :param config: what counts as motion where a camera does not say.
     :param clock: the reactor.
     :param utc_us: the time of day.
+    :param tell_of: is told of each stream that is made for a device.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class CameraEvents(Service):
         config: EventsConfig,
         clock: Any,
         utc_us: Callable[[], int],
+        tell_of: Callable[[CameraStream, str], None] = lambda stream, device: None,
     ) -> None:
         self._open_session = open_session
+        self._tell_of = tell_of
         self.relay = relay
         self._config = config
         self._clock = clock
@@ -125,6 +128,7 @@ class CameraEvents(Service):
             utc=lambda: self._utc_us() / 1e6,
             documents=listener.session(),
         )
+        self._tell_of(stream, camera.id)
         return Ear(camera, listener, stream, self._clock, with_video=self.with_video(camera))
 
     def _end(self, ear: Ear) -> None:

@@ -19,6 +19,7 @@ from axis_nvr.services.camera_events.camera_events import CameraEvents
 from axis_nvr.services.camera_events.ear import ALONE_SECONDS
 from axis_nvr.services.camera_events.event_plan import events_opener
 from axis_nvr.services.camera_events.listener import CONFIRM_SECONDS, LOST_SECONDS
+from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.event_bus import EventBus
 from axis_nvr.services.motion_relay import MotionRelay
 from axis_nvr.services.plans import camera_address
@@ -94,6 +95,7 @@ class EventsCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.attempts: list[Attempt] = []
+        self.connected: list[tuple[str, StreamState]] = []
         self.bus = EventBus(self.utc_us)
         self.told: list[tuple[str, str, str]] = []
         self.bus.subscribe(
@@ -105,7 +107,10 @@ class EventsCase(SynchronousTestCase):
 
     def make(self) -> CameraEvents:
         opener = events_opener(self.open)
-        return CameraEvents(opener, self.relay, self.config, self.clock, self.utc_us)
+        return CameraEvents(opener, self.relay, self.config, self.clock, self.utc_us, self.tell_of)
+
+    def tell_of(self, stream: CameraStream, device: str) -> None:
+        stream.state_changed = lambda state: self.connected.append((device, state))
 
     def utc_us(self) -> int:
         return NOW_US + int(self.clock.seconds() * 1e6)
@@ -235,6 +240,9 @@ class LossTests(EventsCase):
             self.clock.advance(LOST_SECONDS / 10)
         self.assertEqual(self.states(), {"front": "0"})
         self.assertGreater(len(self.attempts), 3)
+        self.assertIn(("front", StreamState.PLAYING), self.connected)
+        self.assertEqual(self.connected[-1][0], "front")
+        self.assertIsNot(self.connected[-1][1], StreamState.PLAYING)
         (report,) = self.events.reports
         self.assertFalse(report.is_heard)
 
