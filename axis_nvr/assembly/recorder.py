@@ -1,6 +1,7 @@
 """The whole recorder."""
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -76,6 +77,7 @@ def make_recorder(
     site = SharedPortFactory(make_web_site(entrance, served), rtsp.server)
     web = make_web_listeners(base, site, announce)
     listeners = [*web, *(each for each in rtsp if isinstance(each, Listener))]
+
     discovery = make_discovery(
         reactor,
         config,
@@ -88,7 +90,17 @@ def make_recorder(
     if config.demo:
         from axis_nvr.simulator.demo import Demo  # loaded only if it is asked for
 
-        whole = Demo(reactor, recorder, services.accounts, announce)
+        listen_to, rtsp_port = camera_events.change, partial(_port, listeners, "rtsp")
+        whole = Demo(reactor, recorder, services.accounts, listen_to, rtsp_port, announce)
     # no thread before it is sure that we can listen, and found last: there is something to find
     servers = [*web, websockets, rtsp]
     return [*servers, base.thread, archive.pool, whole, camera_events, disks.jobs, discovery]
+
+
+def _port(listeners: Sequence[Listener], scheme: str) -> int | None:
+    """Tell at which port a scheme is served; None: at none."""
+    for listener in listeners:
+        if listener.scheme == scheme and listener.port is not None:
+            host: Any = listener.port.getHost()
+            return int(host.port)
+    return None

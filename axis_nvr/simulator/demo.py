@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from axis_nvr.config import CameraConfig, RecordingConfig
@@ -18,6 +19,9 @@ CAMERAS = {
     "demo-1": "videocodec=h264&resolution=1920x1080&fps=25&videokeyframeinterval=50&audio=1",
     "demo-2": "videocodec=h265&resolution=1280x720&fps=15&videokeyframeinterval=30",
 }
+#: The camera that something moves before, and how long it does and does not, in seconds.
+MOVING = "demo-1"
+MOTION_SECONDS = 10.0
 #: The administrator of the demonstration.
 ACCOUNT = "demo"
 
@@ -27,6 +31,8 @@ class Demo(Service):
 
     :param recorder: not started.
     :param accounts: gets an administrator for the demonstration.
+    :param listen_to: called with the id of each camera, and the camera: its events are to be heard.
+    :param rtsp_port: tells where the recorder can be watched; None: nowhere.
     :param announce: called with each line for people.
     """
 
@@ -37,11 +43,17 @@ class Demo(Service):
         reactor: Any,
         recorder: Recorder,
         accounts: Accounts,
+        listen_to: Callable[[str, CameraConfig], None],
+        rtsp_port: Callable[[], int | None],
         announce: Callable[[str], None],
     ) -> None:
         self._recorder = recorder
         self._accounts = accounts
+        self._listen_to = listen_to
+        self._rtsp_port = rtsp_port
         self._announce = announce
+        self._motion = LoopingCall(self._move)
+        self._motion.clock = reactor
         self._cameras = {
             name: virtual_camera(reactor, serial=f"ACCC8E00000{number}")
             for number, name in enumerate(CAMERAS, 1)
@@ -55,11 +67,14 @@ class Demo(Service):
             camera.startService()
             camera.listening().addCallback(self._record, name).addErrback(self._failed)
         self._tell_where()
+        self._motion.start(MOTION_SECONDS, now=False).addErrback(self._failed)
         Deferred.fromCoroutine(self._make_administrator()).addErrback(self._failed)
 
     def stopService(self) -> "Deferred[None]":
         """End the recordings, then the cameras."""
         super().stopService()
+        if self._motion.running:
+            self._motion.stop()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
@@ -70,10 +85,17 @@ class Demo(Service):
     def _record(self, addresses: list[str], name: str) -> None:
         """Record a camera that listens."""
         host, _, port = addresses[0].partition("://")[2].partition("/")[0].rpartition(":")
-        self._recorder.registry.cameras[name] = CameraConfig(name, address=host, port=int(port))
+        camera = CameraConfig(name, address=host, port=int(port), events=True)
+        self._recorder.registry.know(name, camera)
+        self._listen_to(name, camera)
         disk = next(iter(self._recorder.disks))
         self._recorder.add(RecordingConfig(disk, f"device={name}&{CAMERAS[name]}", "--demo"))
         self._announce(f"virtual camera {name}: ffplay '{addresses[0]}?{CAMERAS[name]}'")
+
+    def _move(self) -> None:
+        """Let something move before a camera, or no more."""
+        camera = self._cameras[MOVING]
+        camera.raise_motion(not camera.events.motion)
 
     def _failed(self, failure: Any) -> None:
         self.log.failure("while the demonstration started", failure)
@@ -89,6 +111,12 @@ class Demo(Service):
             add = self._accounts.add_first if first else self._accounts.add
             await add(admin, password)
         self._announce(f"sign in as {ACCOUNT} with the password {password}")
+        port = self._rtsp_port()
+        if port is not None:
+            live = (
+                f"rtsp://{ACCOUNT}:{password}@127.0.0.1:{port}/axis-media/media.amp?device={MOVING}"
+            )
+            self._announce(f"live through the recorder: ffplay '{live}'")
 
     def _tell_where(self) -> None:
         disk = next(iter(self._recorder.disks.values())).report

@@ -127,9 +127,10 @@ def get(url: str, account: tuple[str, str] = ACCOUNT) -> str:
     return get(url, account)  # with a handler that was never refused
 
 
-def probe(block: Path) -> dict[str, Any]:
-    """Ask ffprobe what a block holds."""
-    command = ["ffprobe", "-v", "error", "-show_streams", "-show_format", "-of", "json", str(block)]
+def probe(source: Path | str, *options: str) -> dict[str, Any]:
+    """Ask ffprobe what a block or a stream holds."""
+    command = ["ffprobe", "-v", "error", *options, "-show_streams", "-show_format", "-of", "json"]
+    command.append(str(source))
     result = subprocess.run(command, capture_output=True, check=True)
     document: dict[str, Any] = json.loads(result.stdout)
     return document
@@ -156,7 +157,11 @@ class DemoTests(SynchronousTestCase):
         self.assertEqual(get(f"{https}healthz"), "ok\n")
         account = ("demo", program.find(r"^sign in as demo with the password (.*)$"))
         self.assertIn("Recording: 2 recordings of 2 streams", get(http, account))
-        self.check_status(json.loads(get(f"{http}status.json", account)))
+        status = json.loads(get(f"{http}status.json", account))
+        self.check_status(status)
+        self.check_events(status)
+        live = program.find(r"^live through the recorder: ffplay '(.*)'$")
+        self.assertEqual(probe(live, "-rtsp_transport", "tcp")["streams"][0]["codec_name"], "h264")
         self.assertEqual(program.stop(), -signal.SIGINT, "twistd ends by the signal, when done")
         self.check_blocks(disk)
 
@@ -171,6 +176,13 @@ class DemoTests(SynchronousTestCase):
             self.assertGreater(each["job"]["counts"]["written_gops"], 0)
             self.assertEqual(each["job"]["counts"]["dropped_gops"], 0)
             self.assertEqual(each["job"]["counts"]["gaps"], 0)
+
+    def check_events(self, status: dict[str, Any]) -> None:
+        """Both cameras are heard, and have told whether something moves."""
+        for each in status["camera_events"]:
+            self.assertTrue(each["is_heard"], each)
+            self.assertGreaterEqual(each["notifications"], 2)
+        self.assertEqual([each["device"] for each in status["camera_events"]], ["demo-1", "demo-2"])
 
     def check_blocks(self, disk: Path) -> None:
         """One block for each camera, each complete, without an error, and as long as recorded."""
