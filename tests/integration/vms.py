@@ -63,6 +63,7 @@ class VmsTestCase(SynchronousTestCase):
             "--http=tcp:0:interface=127.0.0.1",
             "--https=none",
             "--rtsp=tcp:0:interface=127.0.0.1",
+            "--rtsps=none",
             "--no-discovery",
         )
         self.addCleanup(self.recorder.end)
