@@ -14,7 +14,8 @@ Marks, by the ONVIF Streaming Specification §6.2 and §6.4:
 * C, clean point: a unit that decoding can begin with.
 * E, end of section: the last unit of its track that is sent before something is missing, or at all.
 * D, discontinuity: the first unit of each track of a PLAY that does not go on where it stopped;
-  backwards, the first unit of each group.
+  backwards, the first unit of each group; forward, a key frame of before what was sent, where
+  another recording goes on.
 * T, terminal: there is nothing more of this track in this direction.
 """
 
@@ -35,7 +36,7 @@ from axis_nvr.session.replay.line import Line
 from axis_nvr.session.replay.order import Order
 
 #: So much is read ahead of what is sent.
-AHEAD_BYTES = 1 << 20
+AHEAD_BYTES = 512 << 10
 #: A unit is held back no longer than until so much waits behind it.
 MAX_HELD_BYTES = 8 << 20
 MAX_HELD_UNITS = 2000
@@ -256,13 +257,14 @@ class Script:
         if not chosen:
             return
         places = self._line.place(chosen, is_behind_gap=self._is_behind_gap)
+        is_back = not self._is_behind_gap and self._is_before_last(chosen[0])
         self._is_behind_gap = False
         placed = list(zip(chosen, places, strict=True))
         if self._order.is_paced:  # of each track it is their order already
             placed.sort(key=lambda one: one[1].due_us)
         for at, (unit, place) in enumerate(placed):
             flags = CLEAN_POINT if unit.sync else 0
-            if unit.track not in self._begun or (is_new_group and not at):
+            if unit.track not in self._begun or (not at and (is_new_group or is_back)):
                 flags |= DISCONTINUITY
                 self._begun.add(unit.track)
             step = Step(unit, place.shown_us, place.due_us, flags)
@@ -272,6 +274,11 @@ class Script:
             self._last[unit.track] = step
             self._queue.append(step)
             self._queued_bytes += len(unit.data)
+
+    def _is_before_last(self, unit: AccessUnit) -> bool:
+        """Tell whether a unit goes back in time, forward."""
+        before = self._last.get(unit.track)
+        return unit.sync and before is not None and unit.utc_us < before.unit.utc_us
 
 
 def _between_gaps(units: Sequence[AccessUnit]) -> list[list[AccessUnit]]:

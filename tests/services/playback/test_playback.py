@@ -22,7 +22,7 @@ from tests.services.playback.playing import (
     picture,
     times,
 )
-from tests.storage.making import START_US, Bench, gop_of, unit
+from tests.storage.making import START_US, Bench, gop_of, sound_gop, unit
 from tests.storage.reading.streams import H264, H265, OTHER_SOUND, SOUND
 
 SECOND_US = 1_000_000
@@ -613,7 +613,38 @@ class TracksTests(SynchronousTestCase):
         )
 
 
+class SoundAloneTests(PlaybackTestCase):
+    def test_without_pictures(self) -> None:
+        """It is played forward, and not backwards."""
+        made = [sound_gop(START_US + at * 2 * SECOND_US, form=OTHER_SOUND) for at in range(3)]
+        viewer = self.viewer(self.cinema.record(made))
+        self.assertEqual(viewer.start(Range="npt=3-", Rate_Control="no").status, 200)
+        viewer.drain()
+        seen = viewer.seen()
+        self.assertEqual(times(seen), list(range(2000, 6000, 100)))
+        self.assertEqual({one.marks for one in seen}, {"CD", "C", "CET"})
+        self.assertEqual(viewer.start(Scale="-1").status, 457)
+
+
 class DeviceTests(PlaybackTestCase):
+    def test_overlapping_recordings(self) -> None:
+        """Each moment is shown by one; what it is decoded from comes before it, marked D."""
+        first = self.cinema.open(START_US, *groups(START_US, 5))
+        second = self.cinema.open(
+            START_US + 700_000, *groups(START_US + 700_000, 5), *groups(START_US + 1_700_000, 1)
+        )
+        self.cinema.finish(first)
+        self.cinema.finish(second)
+        viewer = self.cinema.connect()
+        viewer.open("playbackdevice=front&pull=1&onvifreplayext=1")
+        viewer.start()
+        viewer.drain()
+        seen = viewer.seen()
+        later = list(range(900, 1900, 40))
+        self.assertEqual(times(seen), [*range(0, 1000, 40), *later])
+        self.assertEqual([one.marks for one in seen if "D" in one.marks], ["CD", "CD"])
+        self.assertEqual(seen[25].marks, "CD")
+
     def test_over_all_recordings(self) -> None:
         """One after another, as one."""
         self.cinema.record(groups(START_US, 5))

@@ -140,6 +140,12 @@ class ForwardTests(SynchronousTestCase):
         apart = Order(frames=Frames.INTRA, interval_us=4 * STEP_US)
         self.assertEqual(sent(groups, apart), "v0CED v100CET")
 
+    def test_back_in_time(self) -> None:
+        """Another recording goes on from a key frame of before: a discontinuity, and no gap."""
+        self.assertEqual(sent([group(0, 4), group(2, 3)]), "v0CD v1 v2 v3 v2CD v3 v4ET")
+        stepped = [group(10, 2), group(0, 2, gap=True)]
+        self.assertEqual(sent(stepped), "v10CD v11E v0C v1ET")
+
 
 class BackwardTests(SynchronousTestCase):
     def test_order_and_marks(self) -> None:
