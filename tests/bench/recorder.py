@@ -20,18 +20,22 @@ class Recorder:
 
     :param folder: where its state goes; made if need be.
     :param disk: where its recordings go.
+    :param serve: whether it serves RTSP, at `rtsp_port`.
     """
 
-    def __init__(self, folder: Path, disk: Path, port: int, cameras: int) -> None:
+    def __init__(
+        self, folder: Path, disk: Path, port: int, cameras: int, *, serve: bool = False
+    ) -> None:
         folder.mkdir(parents=True)
         config = folder / "nvr.toml"
         config.write_text("".join(_camera(number, port) for number in range(cameras)))
-        self._web_port = _free_port()
+        self._web_port, self.rtsp_port = _free_port(), _free_port() if serve else 0
+        rtsp = f"tcp:{self.rtsp_port}:interface=127.0.0.1" if serve else "none"
         command = [sys.executable, "-m", "twisted", "--log-file", str(folder / "log")]
         command += ["axis-nvr", "--config", str(config)]
         command += ["--state-dir", str(folder / "state"), "--disk", f"HDD_DISK={disk}"]
         command += ["--http", f"tcp:{self._web_port}:interface=127.0.0.1", "--https", "none"]
-        command += ["--rtsp", "none", "--no-discovery"]
+        command += ["--rtsp", rtsp, "--rtsps", "none", "--no-discovery"]
         self.process = start(command, MEASURED_CORES, stdout=subprocess.PIPE)
         while b"http://" not in read_line(self.process.stdout):
             pass
@@ -41,6 +45,11 @@ class Recorder:
         url = f"http://127.0.0.1:{self._web_port}/status.json"
         status: dict[str, Any] = json.loads(get(url))
         return status
+
+    def add_account(self, name: str, password: str) -> None:
+        """Make the first administrator; nobody else is answered from then on."""
+        query = f"action=add&user={name}&pwd={password}&grp=root&sgrp=admin:operator:viewer"
+        get(f"http://127.0.0.1:{self._web_port}/axis-cgi/pwdgrp.cgi?{query}")
 
     def wait(self, condition: Callable[[dict[str, Any]], bool], seconds: float) -> dict[str, Any]:
         """Ask until a condition holds.
