@@ -1,4 +1,4 @@
-"""The guide's first recording, typed as it stands there."""
+"""The guide's examples, typed as they stand there."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.integration.peers import require_program
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs/guide/first-recording.md"
+GUIDE = ROOT / "docs/guide"
 #: In place of the program that set-up installs, so that this interpreter is tried.
 TWISTD = f"{shlex.quote(sys.executable)} -c 'from twisted.scripts.twistd import run; run()'"
 #: How long all of it may take, in seconds.
@@ -35,25 +35,26 @@ def end(shell: "subprocess.Popen[str]") -> None:
         os.killpg(shell.pid, signal.SIGKILL)
 
 
-class FirstRecordingTests(SynchronousTestCase):
+class GuideTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         for program in ("curl", "ffprobe"):
             require_program(program)
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir()
 
-    def typed(self) -> str:
-        """Give all that the page tells to type, with ports that are free here."""
-        text = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL))
-        for port in ("8080", "8554", "9554"):
+    def typed(self, page: str, *ports: str) -> str:
+        """Give all that a page tells to type, with ports that are free here."""
+        blocks = re.findall(r"```sh\n(.*?)```", (GUIDE / page).read_text(), re.DOTALL)
+        text = "\n".join(blocks)
+        for port in ports:
             self.assertIn(port, text)
             text = text.replace(port, str(free_port()))
         return text.replace(".venv/bin/twistd", TWISTD)
 
-    def test_a_file_that_plays(self) -> None:
-        """From no account to an exported file with the camera's picture, by curl alone."""
+    def said(self, typed: str) -> str:
+        """Give what is said when that is typed; it ends well."""
         shell = subprocess.Popen(
-            ["bash", "-e", "-o", "pipefail", "-c", self.typed()],
+            ["bash", "-e", "-o", "pipefail", "-c", typed],
             cwd=self.folder,
             env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
@@ -64,6 +65,14 @@ class FirstRecordingTests(SynchronousTestCase):
         self.addCleanup(end, shell)
         said, _ = shell.communicate(timeout=PATIENCE_SECONDS)
         self.assertEqual(shell.returncode, 0, said)
+        self.assertEqual(said.count("ERROR") + said.count("Fault>"), 0, said)
+        return said
+
+
+class FirstRecordingTests(GuideTestCase):
+    def test_a_file_that_plays(self) -> None:
+        """From no account to an exported file with the camera's picture, by curl alone."""
+        said = self.said(self.typed("first-recording.md", "8080", "8554", "9554"))
         for words in (
             "needsetup",
             "Created account root",
@@ -75,5 +84,26 @@ class FirstRecordingTests(SynchronousTestCase):
             "1920x1080",
         ):
             self.assertIn(words, said)
-        self.assertEqual(said.count("ERROR"), 0, said)
         self.assertGreater((self.folder / "first/front.mkv").stat().st_size, 100_000)
+
+
+class RuleTests(GuideTestCase):
+    def test_motion_is_recorded(self) -> None:
+        """A rule made by curl alone records motion; only its times are shorter here."""
+        typed = self.typed("rules.md", "8080", "8554", "9554", "9080")
+        shorter = {"5000": "1500", "3000": "500", "sleep 2\n": "sleep 1\n", "sleep 6": "sleep 2"}
+        for long, short in shorter.items():
+            self.assertIn(long, typed)
+            typed = typed.replace(long, short)
+        said = self.said(typed)
+        for words in (
+            "tnsaxis:UniversalMotionDetection",
+            "<aa:ConfigurationID>1<",
+            "<aa:RuleID>1<",
+            'recordingtype="triggered"',
+            'eventid="Motion in front"',
+            'deviceid="front"',
+            "RemoveActionRuleResponse",
+            "RemoveActionConfigurationResponse",
+        ):
+            self.assertIn(words, said)
