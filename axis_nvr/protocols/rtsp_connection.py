@@ -55,6 +55,8 @@ class RtspServerProtocol(Protocol):
 
     def __init__(self, server: "RtspServerFactory", account: str | None = None) -> None:
         self.blocked = False
+        #: Since when nothing of what it says is read, for it takes nothing; None: it is read.
+        self.unread_since: float | None = None
         self.account = account or ""
         self.carried: dict[ServerSession, ClientSession] = {}
         #: What names the tunnel that this connection is the downward half of; or empty.
@@ -99,12 +101,14 @@ class RtspServerProtocol(Protocol):
     def pauseProducing(self) -> None:
         """Turn frames away and read nothing: the client does not keep up."""
         self.blocked = True
+        self.unread_since = self._server.clock.seconds()
         for source in (self, *self._ups):
             source.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """Go on."""
         self.blocked = self._ended
+        self.unread_since = None
         for source in (self, *self._ups):
             source.transport.resumeProducing()
         self._server.writable(self)

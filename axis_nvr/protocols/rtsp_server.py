@@ -36,6 +36,9 @@ from axis_nvr.wire.rtsp import Request
 #: once.
 MAX_CONNECTIONS = 1024
 MAX_ADDRESS_CONNECTIONS = 768
+#: Seconds that a client may take nothing, and so cannot be heard, before it counts as silent: one
+#: that fetches a recording sets its pace by reading.
+MAX_UNREAD_SECONDS = 300
 #: Seconds between two looks at what has timed out, at least.
 MIN_SWEEP_SECONDS = 0.1
 
@@ -215,6 +218,11 @@ class RtspServerFactory(ServerFactory):
         """End the sessions and connections that are silent for too long."""
         self._timer = None
         now = self.clock.seconds()
+        for connection in self._connections:
+            since = connection.unread_since
+            if since is not None and now - since < MAX_UNREAD_SECONDS:
+                for session in connection.carried:
+                    session.last_seen = now
         for session in self.sessions.expire(now):
             client = session.application
             self.answerer.end(session)

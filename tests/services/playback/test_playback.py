@@ -430,6 +430,31 @@ class InTimeTests(PlaybackTestCase):
         self.assertIsInstance(viewer.reports_of()[-1], Bye)
 
 
+class HeldUpTests(PlaybackTestCase):
+    def fill(self) -> Viewer:
+        """A client that has stopped reading what it asked for."""
+        name = self.cinema.record(groups(START_US, 20, size=20_000))
+        viewer = self.cinema.connect(limit=50_000)
+        viewer.open(f"recordingid={name}&onvifreplayext=1&pull=1")
+        viewer.start()
+        return viewer
+
+    def test_a_long_pause(self) -> None:
+        """A client that reads nothing for some minutes is not taken for silent."""
+        viewer = self.fill()
+        self.cinema.advance(240, 1.0)
+        viewer.drain()
+        self.assertEqual(len(viewer.seen()), 100)
+        self.cinema.advance(70, 1.0)
+        self.assertTrue(viewer.transport.aborted)
+
+    def test_for_ever(self) -> None:
+        """In the end it is."""
+        viewer = self.fill()
+        self.cinema.advance(400, 1.0)
+        self.assertTrue(viewer.transport.aborted)
+
+
 class ExtensionTests(PlaybackTestCase):
     def has_extension(self, query: str, set_up: dict[str, str], play: dict[str, str]) -> bool:
         viewer = self.cinema.connect()
