@@ -434,7 +434,7 @@ class SmtpTests(NotificationTestCase):
 
 class TcpTests(NotificationTestCase):
     async def test_message(self) -> None:
-        """The message as it is, and the end; marked with its code point, if there is one."""
+        """The message as it is, and the end; with a code point too."""
         received: DeferredQueue[bytes] = DeferredQueue()
 
         class Listening(Protocol):
