@@ -277,7 +277,12 @@ class Recordings:
         :raises ConfigError: see `begin`; the run goes on as it was, as with the next.
         :raises CannotRecord: too many recordings run.
         """
-        successor = self.begin(order, request=request, goes_on=run.goes_on)
+        name, run.name = run.name, ""
+        try:
+            successor = self.begin(order, name, request=request, goes_on=run.goes_on)
+        except NvrError:
+            run.name = name
+            raise
         successor.earlier_ids = (*run.earlier_ids, *run.ids)[-MAX_EARLIER_IDS:]
         Deferred.fromCoroutine(self.end(run))
         return successor
