@@ -1,5 +1,6 @@
 """Frames, limits, pings and ends of a WebSocket, byte by byte."""
 
+import tracemalloc
 import zlib
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -221,7 +222,10 @@ class MessageTests(SynchronousTestCase):
         dialogue = server(b"permessage-deflate")
         bomb = frame(Opcode.BINARY, deflated(bytes(1 << 26)), rsv1=True)
         self.assertLess(len(bomb), 1 << 17)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
         self.assertEqual(dialogue.receive(bomb, 100.0), [])
+        self.assertLess(tracemalloc.get_traced_memory()[1], 1 << 24)
         self.assertEqual(dialogue.close_code, TOO_BIG)
 
     def test_compressed_messages(self) -> None:

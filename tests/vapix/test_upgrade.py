@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from axis_nvr.protocols.websocket import WebSocket
 from axis_nvr.services.accounts import Role
 from axis_nvr.session.websocket import POLICY_VIOLATION, Limits, Oversized, Received
+from axis_nvr.session.websocket_handshake import ClientHandshake
 from axis_nvr.vapix.bounded_site import IDLE_SECONDS
 from axis_nvr.vapix.call import Call, Endpoint, Reply, Upgrade, text_reply
 from tests.vapix.sockets import SocketTestCase
@@ -42,16 +45,22 @@ class UpgradeTests(SocketTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.echo = Echo()
+        self.waited: Deferred[None] = Deferred()
 
         async def upgrade(call: Call) -> Upgrade:
             limits = Limits(message_bytes=1000)
             return Upgrade(self.echo, ("binary", "other"), deflate=True, limits=limits)
+
+        async def slow(call: Call) -> Upgrade:
+            await self.waited
+            return await upgrade(call)
 
         async def hello(call: Call) -> Reply:
             return text_reply("hello")
 
         self.serve(
             Endpoint("/ws", upgrade, None, ("GET",)),
+            Endpoint("/slow", slow, None, ("GET",)),
             Endpoint("/guarded", upgrade, Role.VIEWER, ("GET",)),
             Endpoint("/hello", hello, None),
         )
@@ -84,6 +93,28 @@ class UpgradeTests(SocketTestCase):
         self.client.transport.clear()
         self.client.ask("/ws", more=masked)
         self.assertEqual(self.client.read(), ["hi"])
+
+    def test_bytes_before_the_answer(self) -> None:
+        """A message that comes while the answer is worked out waits for it, however long it is."""
+        handshake = ClientHandshake("nvr", "/slow")
+        self.client.channel.dataReceived(handshake.request())
+        self.client.channel.dataReceived(b"\x81\x82\x00\x00\x00\x00hi")
+        filler = b"\x8a\x80\x00\x00\x00\x00"  # pongs that nobody asked for
+        self.client.channel.dataReceived(filler * 5000)
+        self.assertEqual(self.client.transport.producerState, "paused")
+        self.waited.callback(None)
+        self.assertEqual(self.client.transport.producerState, "producing")
+        dialogue = handshake.receive(self.client.transport.value(), Limits(), 0.0)
+        assert dialogue is not None
+        self.assertEqual(dialogue.receive(b"", 0.0), ["hi"])
+
+    def test_a_client_that_does_not_wait(self) -> None:
+        """One that leaves before it is answered leaves nothing behind."""
+        self.client.channel.dataReceived(ClientHandshake("nvr", "/slow").request())
+        self.client.end()
+        self.waited.callback(None)
+        self.assertEqual(self.echo.log, [])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_outlives_the_idle_timer(self) -> None:
         """Silence as HTTP does not stand it is met with pings; who answers stays, others go."""
