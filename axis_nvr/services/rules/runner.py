@@ -151,9 +151,8 @@ class Runner:
         self._run(utc_us)
 
     def _start_late(self) -> None:
-        self._later = None
-        if self._holds and not self._is_running:
-            self._start(self._around.utc_us())
+        self._later = None  # all conditions have held since: `_stop` would have cancelled it
+        self._start(self._around.utc_us())
 
     def _run(self, utc_us: int) -> None:
         action = self._armed()

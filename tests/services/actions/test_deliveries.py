@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -34,7 +34,7 @@ class DeliveriesTests(SynchronousTestCase):
         self.tries.append(trial)
         await trial
 
-    def fail(self, error: Exception | None = None) -> None:  # type: ignore[override]
+    def break_off(self, error: Exception | None = None) -> None:
         self.tries[-1].errback(error or DeliveryFailed("busy"))
 
     def test_in_order(self) -> None:
@@ -54,13 +54,13 @@ class DeliveriesTests(SynchronousTestCase):
         self.deliveries.add("b")
         pause = FIRST_PAUSE_SECONDS
         for attempt in range(1, TRIES):
-            self.fail()
+            self.break_off()
             self.clock.advance(pause - 0.1)
             self.assertEqual(len(self.sent), attempt)
             self.clock.advance(0.1)
             pause *= 2
         self.assertEqual(self.failures, [])
-        self.fail(ConnectError())
+        self.break_off(ConnectError())
         self.assertEqual(len(self.failures), 1)
         self.assertIn("a server: An error occurred while connecting", self.failures[0])
         self.assertEqual(self.sent, ["a"] * TRIES + ["b"])
@@ -69,7 +69,7 @@ class DeliveriesTests(SynchronousTestCase):
     def test_refused_for_good(self) -> None:
         """It is not tried again."""
         self.deliveries.add("a")
-        self.fail(DeliveryRefused("no such user"))
+        self.break_off(DeliveryRefused("no such user"))
         self.assertEqual(self.failures, ["a server: no such user"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -100,9 +100,26 @@ class DeliveriesTests(SynchronousTestCase):
             deliveries.add("b")
             before = len(self.sent)
             if pauses:
-                self.fail()
+                self.break_off()
             deliveries.end()
             deliveries.add("c")
             self.clock.advance(1000)
             self.assertEqual(len(self.sent), before)
         self.assertEqual((self.failures, self.clock.getDelayedCalls()), ([], []))
+
+    def test_ended_while_a_library_hides_it(self) -> None:
+        """One that tells a cancelled request as an error of its own does not make us try again."""
+
+        async def send(message: Any) -> None:
+            self.sent.append(message)
+            try:
+                await Deferred()
+            except CancelledError:
+                raise DeliveryFailed("never received") from None
+
+        deliveries = Deliveries("Mail", "x", send, self.clock, self.failures.append)
+        deliveries.add("a")
+        deliveries.end()
+        self.clock.advance(1000)
+        self.assertEqual((self.sent, self.failures), (["a"], []))
+        self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -130,6 +130,15 @@ class UnlimitedTests(RuleTestCase):
         self.motion("front", True)
         self.assertEqual(self.notes[4:], ["start 70"])
 
+    def test_activation_timeout_of_a_start_event(self) -> None:
+        """What comes too soon is left out, and not made up for: the event is over."""
+        self.add_rule(a_rule(input_on(), start=FilterText(PULSE), timeout=10.0))
+        for active in (True, False, True):
+            self.input(1, active)
+            self.pulse()
+        self.clock.advance(60)
+        self.assertEqual(self.notes, ["start 0", "stop 0"])
+
     def test_stopped(self) -> None:
         """The recorder stops: nothing begins any more; what records is for the recorder to end."""
         self.add_rule(a_rule(motion_on(), timeout=10.0))
