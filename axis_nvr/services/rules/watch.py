@@ -21,12 +21,12 @@ from axis_nvr.wire.notification import Items, Notification, Operation
 
 #: Sayings remembered for each topic. Beyond that all are forgotten, and remembered anew.
 MAX_REMEMBERED = 4096
-#: Instances of one topic known again without a filter that matches them; those with one are all
-#: known.
-MAX_INSTANCES = 4096
-
+#: Instances of one topic that are known again though no filter matched them last; those that one
+#: matches are all known.
+MAX_OTHERS = 4096
 
 _Pair = tuple[str, str]
+_Instance = tuple[Items, Items]
 #: ``//SimpleItem[@Name="…" and @Value="…"]``.
 _ITEM = re.compile(
     r"""//(?:\w+:)?SimpleItem\s*\[\s*@Name\s*=\s*("[^"]*"|'[^']*')\s*and\s*@Value\s*=\s*("[^"]*"|'[^']*')\s*\]"""
@@ -93,14 +93,15 @@ class _Topic:
     """A topic and the filters that want it.
 
     :ivar matching: by what a notification says, those that match it.
-    :ivar instances: by source and key, those that match it now; an instance that is gone stays with
-        none, so that it is known again.
+    :ivar instances: by source and key, those that match an instance now.
+    :ivar others: instances that none matches: told of before, and maybe gone; the oldest first.
     """
 
     def __init__(self, filters: tuple[Watched, ...]) -> None:
         self.filters = filters
         self.matching: dict[tuple[Items, Items, Items], frozenset[Watched]] = {}
-        self.instances: dict[tuple[Items, Items], frozenset[Watched]] = {}
+        self.instances: dict[_Instance, frozenset[Watched]] = {}
+        self.others: dict[_Instance, None] = {}
         self._by_pair: dict[_Pair, list[Watched]] = {}
         self._others: list[Watched] = []
         often = Counter(pair for watched in filters for pair in watched.pairs)
@@ -130,13 +131,22 @@ class _Topic:
         for name, value in set(items):
             yield from self._by_pair.get((name, comparable(value)), ())
 
-    def put(self, instance: tuple[Items, Items], matched: frozenset[Watched]) -> None:
-        """Keep what matches an instance now."""
-        if instance not in self.instances and len(self.instances) >= MAX_INSTANCES:
-            idle = next((key for key, found in self.instances.items() if not found), None)
-            if idle is not None:
-                del self.instances[idle]
-        self.instances[instance] = matched
+    def put(self, instance: _Instance, matched: frozenset[Watched]) -> frozenset[Watched] | None:
+        """Keep what matches an instance now.
+
+        :returns: what did before; None if it was never told of.
+        """
+        before = self.instances.pop(instance, None)
+        if before is None and instance in self.others:
+            del self.others[instance]
+            before = _NONE
+        if matched:
+            self.instances[instance] = matched
+        else:
+            self.others[instance] = None
+            if len(self.others) > MAX_OTHERS:
+                del self.others[next(iter(self.others))]
+        return before
 
 
 class Watch:
@@ -181,8 +191,7 @@ class Watch:
         for watched, _ in self._filters.values():
             watched.true_of = 0
         for topic, known in before.items():
-            instances = self._topic(topic).instances
-            instances.update(dict.fromkeys(known.instances, _NONE))
+            self._topic(topic).others = dict.fromkeys((*known.others, *known.instances))
         for state in states:
             self.take(state)
 
@@ -196,8 +205,7 @@ class Watch:
         if operation is None:
             return Change((), _ordered(matched), True) if matched else _NOTHING
         instance = (tuple(sorted(notification.source)), notification.key)
-        before = topic.instances.get(instance)
-        topic.put(instance, matched)
+        before = topic.put(instance, matched)
         is_news = before is not None or operation is not Operation.INITIALIZED
         before = before or _NONE
         if before == matched:

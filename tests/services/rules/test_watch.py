@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from axis_nvr.services.rules import watch as watch_module
 from axis_nvr.services.rules.filters import compiled
 from axis_nvr.services.rules.model import CONCRETE, FilterText
-from axis_nvr.services.rules.watch import MAX_INSTANCES, MAX_REMEMBERED, Watch, required
+from axis_nvr.services.rules.watch import Watch, required
 from axis_nvr.wire.notification import Items, Notification, Operation
 from tests.services.rules.situations import MOTION, item
 
@@ -40,7 +41,7 @@ def told(data: Items, operation: Operation | None = None, source: Items = ()) ->
 
 
 class LookUpTests(SynchronousTestCase):
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(FILTERS, st.lists(SAID, max_size=6))
     def test_the_same_as_trying_all(self, texts: list[FilterText], said: list[Items]) -> None:
         """What is looked up is what matches when each filter is tried, however often it is told."""
@@ -65,17 +66,27 @@ class LookUpTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """What is remembered has an end; an instance of which a filter is true is not forgotten."""
+        self.patch(watch_module, "MAX_OTHERS", 20)
+        self.patch(watch_module, "MAX_REMEMBERED", 30)
         watch = Watch()
         watched = watch.add(FilterText(MOTION, contents=(item("active", "1"),)))
-        count = MAX_INSTANCES + MAX_REMEMBERED
-        for active in ("1", "0"):
-            for number in range(count):
+        for active, expected in (("1", 100), ("0", 0)):
+            for number in range(100):
                 source = (("device", f"d{number}"),)
                 watch.take(told((("active", active),), Operation.CHANGED, source))
-            self.assertEqual(watched.true_of, count if active == "1" else 0)
+                self.assertEqual(watched.true_of, number + 1 if expected else 99 - number)
         (topic,) = watch._topics.values()
-        for number in range(count, count + MAX_INSTANCES):
-            source = (("device", f"d{number}"),)
-            watch.take(told((("active", "0"),), Operation.CHANGED, source))
-        self.assertLessEqual(len(topic.instances), count)
-        self.assertLessEqual(len(topic.matching), MAX_REMEMBERED)
+        self.assertEqual((len(topic.instances), len(topic.others)), (0, 20))
+        self.assertLessEqual(len(topic.matching), 30)
+
+    def test_what_was_told_before(self) -> None:
+        """An instance is new once; neither its end nor a look at all anew makes it new again."""
+        watch = Watch()
+        watch.add(FilterText(MOTION, contents=(item("active", "1"),)))
+        on, off = (("active", "1"),), (("active", "0"),)
+        first = watch.take(told(on, Operation.INITIALIZED))
+        watch.restart([told(on, Operation.INITIALIZED)])
+        watch.take(told(off, Operation.DELETED))
+        again = watch.take(told(on, Operation.INITIALIZED))
+        self.assertEqual((first.is_news, again.is_news), (False, True))
+        self.assertEqual((len(first.turned), len(again.turned)), (1, 1))
