@@ -90,6 +90,32 @@ class KeepingTests(SchedulesCase):
         found = self.load().all
         self.assertEqual(list(found), [f"com.axis.schedules.{name}" for name in FACTORY])
         self.assertTrue(all(event.is_interval for event in found.values()))
+        text = "DTSTART:19700103T000000\nDTEND:19700105T000000\nRRULE:FREQ=WEEKLY"
+        self.assertEqual(found["com.axis.schedules.weekends"].icalendar, text)
+
+    def test_what_those_of_the_factory_mean(self) -> None:
+        """Who is active when: the days of the week, and from 8 to 18."""
+        self.database.close()
+        (self.folder.path / "state.db").unlink()
+        self.database = self.open()
+        self.schedules.stop()
+        self.schedules = self.load()
+        for moment, expected in (
+            ("2024-05-06T07:59:59", "weekdays"),
+            ("2024-05-06T08:00:00", "weekdays office_hours"),
+            ("2024-05-06T18:00:00", "weekdays after_hours"),
+            ("2024-05-07T07:59:59", "weekdays after_hours"),
+            ("2024-05-10T23:59:59", "weekdays after_hours"),
+            ("2024-05-11T00:00:00", "after_hours weekends"),
+            ("2024-05-12T23:59:59", "weekends"),
+        ):
+            self.set_clock(moment)
+            self.schedules.start()
+            states = [n for n in self.bus.states() if n.topic == INTERVAL]
+            active = [n.source[0][1] for n in states if n.data == (("active", "1"),)]
+            names = [f"com.axis.schedules.{name}" for name in expected.split()]
+            self.assertEqual(active, names, moment)
+            self.schedules.stop()
 
     def test_kept(self) -> None:
         """What was added is there after a restart, as it was given; what was removed is not."""
