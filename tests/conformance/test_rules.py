@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from queue import Queue
 from threading import Thread
+from typing import Any
 from urllib.parse import urlencode
 
 from tests.conformance.client import Answer, Client
@@ -23,16 +24,27 @@ from tests.conformance.soap import (
     event_filter,
     new_configuration,
     new_rule,
+    removal,
 )
 
 HTTP = "com.axis.action.fixed.notification.http"
 RECORD = "com.axis.action.unlimited.recording.storage"
+BY_GROUP = "com.axis.action.unlimited.recording_group.storage"
 DISK_WELL = (
     'boolean(//SimpleItem[@Name="disk_id" and @Value="HDD_DISK"])'
     ' and boolean(//SimpleItem[@Name="disruption" and @Value="0"])'
 )
 #: How long anything may take, in seconds.
 PATIENCE_SECONDS = 20.0
+
+
+def wait_until(is_so: Callable[[], object]) -> None:
+    """Wait until something is so, for a while."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        if time.monotonic() > end:
+            raise AssertionError("it has not come to that")
+        time.sleep(0.05)
 
 
 class Notified(BaseHTTPRequestHandler):
@@ -101,6 +113,29 @@ class NotificationTests(SoapTestCase):
         self.assertNotIn("hall", listed)
 
 
+class GroupTests(SoapTestCase):
+    def group(self, method: str, **arguments: Any) -> str:
+        path = f"/axis-cgi/record/recording_group/{method}.cgi"
+        return self.ask(path, schemaversion=1, **arguments).text
+
+    def test_a_group_in_use(self) -> None:
+        """A group that an action names is not deleted; one that is not there is not named."""
+        disks = "/axis-cgi/disks/list.cgi"
+        wait_until(lambda: 'status="OK"' in self.ask(disks, diskid="all").text)
+        options = f"device={self.camera_device()}&resolution=640x360&fps=25"
+        made = self.group("create", diskid=self.device.disk, streamoptions=options, retentiontime=0)
+        self.assertIn("CreateSuccess", made)
+        (group_id,) = re.findall(r'RecordingGroupId="([^"]+)"', made)
+        self.addCleanup(self.group, "delete", recordinggroupid=group_id)
+        action = self.add_action(new_configuration(token=BY_GROUP, recording_group_id=group_id))
+        self.assertIn("<ErrorCode>140<", self.group("delete", recordinggroupid=group_id))
+        self.assertIn(group_id, self.group("list"))
+        unknown = new_configuration(token=BY_GROUP, recording_group_id=f"{group_id}x")
+        self.assert_fault(unknown, "InvalidActionConfigurationFault")
+        self.done(removal("RemoveActionConfiguration", "ConfigurationID", action))
+        self.assertIn("GeneralSuccess", self.group("delete", recordinggroupid=group_id))
+
+
 class ContinuousTests(ConformanceTestCase):
     """A recorder of its own: it is killed."""
 
@@ -132,12 +167,6 @@ class ContinuousTests(ConformanceTestCase):
         found = self.recordings()
         return [r["recordingid"] for r in found if r["recordingstatus"] == "recording"]
 
-    def wait(self, is_so: Callable[[], object]) -> None:
-        end = time.monotonic() + PATIENCE_SECONDS
-        while not is_so():
-            self.assertLess(time.monotonic(), end, (self.recordings(), self.program.said()[-3000:]))
-            time.sleep(0.05)
-
     def test_continuous(self) -> None:
         """It records at once, again after ``kill -9``, and again after the disk was locked."""
         found = camera()
@@ -147,7 +176,7 @@ class ContinuousTests(ConformanceTestCase):
             "externalipdeviceinfo/create", schemaversion=2, id="front", password=password, **device
         )
         self.assertIn("GeneralSuccess", answer.text)
-        self.wait(lambda: 'status="OK"' in self.get("disks/list", diskid="all").text)
+        wait_until(lambda: 'status="OK"' in self.get("disks/list", diskid="all").text)
         given = {"pre_duration": "0", "post_duration": "0", "storage_id": "HDD_DISK"}
         options = "device%3Dfront%26resolution%3D640x360%26fps%3D25"
         action = new_configuration(token=RECORD, stream_options=options, **given)
@@ -155,7 +184,7 @@ class ContinuousTests(ConformanceTestCase):
         condition = conditions(event_filter("tnsaxis:Storage/Disruption//.", DISK_WELL))
         self.soap(new_rule(number, condition, name="ACC_Continuous"))
         rules = self.soap("<aa:GetActionRules/>")
-        self.wait(lambda: len(self.running()) == 1)
+        wait_until(lambda: len(self.running()) == 1)
         (recording,) = self.recordings()
         said = [recording[name] for name in ("recordingtype", "eventid", "eventtrigger")]
         self.assertEqual(said, ["triggered", "ACC_Continuous", "ACC_Continuous"])
@@ -163,12 +192,12 @@ class ContinuousTests(ConformanceTestCase):
         self.program.kill()
         self.asking.close()
         self.start()
-        self.wait(lambda: len(self.running()) == 1 and self.running() != first)
+        wait_until(lambda: len(self.running()) == 1 and self.running() != first)
         self.assertEqual(self.soap("<aa:GetActionRules/>"), rules)
         second = self.running()
         self.get("disks/lock", action="lock", diskid="HDD_DISK")
-        self.wait(lambda: not self.running())
+        wait_until(lambda: not self.running())
         self.get("disks/lock", action="unlock", diskid="HDD_DISK")
-        self.wait(lambda: len(self.running()) == 1)
+        wait_until(lambda: len(self.running()) == 1)
         self.assertNotIn(self.running(), [first, second])
         self.asking.close()
