@@ -1,5 +1,6 @@
 """The rules at work: hears everything on the bus, and lets each rule know what concerns it."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -58,7 +59,7 @@ class RuleEngine:
         self._bus = bus
         self._make = make
         self._watch = Watch()
-        self._interested: dict[Watched, _Interested] = {}
+        self._interested: defaultdict[Watched, _Interested] = defaultdict(_Interested)
         self._runners: dict[int, Runner] = {}
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -100,9 +101,9 @@ class RuleEngine:
             return None
         runner = Runner(rule, start, conditions, is_unlimited(template), self)
         for watched in dict.fromkeys(conditions):
-            self._interested.setdefault(watched, _Interested()).by_condition.append(runner)
+            self._interested[watched].by_condition.append(runner)
         if start is not None:
-            self._interested.setdefault(start, _Interested()).by_start.append(runner)
+            self._interested[start].by_start.append(runner)
         self._runners[rule.id] = runner
         return runner
 
