@@ -24,6 +24,7 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.guard import (
@@ -196,8 +197,14 @@ class HttpTests(NotificationTestCase):
         """A wrong password is told once, without it, and not tried again; so is a redirect."""
         port = self.listen(Site(guarded(self.noting, BasicCredentialFactory(b"r"))))
         url = f"http://127.0.0.1:{port}/?token=streng-geheim"
-        self.make("http", upload_url=url, login="root", password="falsch").fire(WHEN_US, None)
-        words = await self.failures.get()
+        with capturedLogs() as logs:
+            self.make("http", upload_url=url, login="root", password="falsch").fire(WHEN_US, None)
+            words = await self.failures.get()
+        ours = repr([event for event in logs if "log_io" not in event])  # not the server's
+        self.assertIn("401", ours)
+        self.assertNotIn("falsch", ours)
+        self.assertNotIn("streng-geheim", ours)
+        self.assertNotIn("factory", ours)
         self.assertEqual(words, f"http://127.0.0.1:{port}: GET refused: 401 Unauthorized")
         self.noting.statuses = [302]
         self.make("http", upload_url=self.url).fire(WHEN_US, None)
@@ -419,8 +426,11 @@ class SmtpTests(NotificationTestCase):
         """A wrong password, no encryption where it must be, a receiver that is not: told once."""
         given = self.serve(authenticator=authenticate, auth_require_tls=False)
         login = {"login": "root", "password": "falsches-geheimnis"}
-        self.make("smtp", **login, **given).fire(WHEN_US, None)
-        words = await self.failures.get()
+        with capturedLogs() as logs:
+            self.make("smtp", **login, **given).fire(WHEN_US, None)
+            words = await self.failures.get()
+        self.assertIn("the login is refused", repr(logs))
+        self.assertNotIn("geheimnis", repr(logs))
         self.assertIn("the login is refused", words)
         self.assertNotIn("geheim", words)
         self.make("smtp", encryption="tls", **given).fire(WHEN_US, None)

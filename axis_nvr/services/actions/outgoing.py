@@ -20,10 +20,11 @@ CONNECT_SECONDS = 10.0
 
 
 @implementer(IStreamClientEndpoint)
-class MarkedEndpoint:
-    """Connects as another endpoint does, and marks what is sent with a code point (RFC 2474).
+class Way:
+    """Connects as another endpoint does, without a word in the log for each connection.
 
-    The mark is set once the connection is there: what opened it went without.
+    :param code_point: marks what is sent (RFC 2474), if it is not 0. The mark is set once the
+        connection is there: what opened it went without.
     """
 
     def __init__(self, endpoint: IStreamClientEndpoint, code_point: int) -> None:
@@ -32,8 +33,12 @@ class MarkedEndpoint:
 
     def connect(self, protocolFactory: IProtocolFactory) -> "Deferred[IProtocol]":  # noqa: N803
         """Connect."""
+        factory: Any = protocolFactory
+        while factory is not None:  # TLS wraps the factory of what is spoken within
+            factory.noisy = False
+            factory = getattr(factory, "wrappedFactory", None)
         connecting: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
-        return connecting.addCallback(self._mark)
+        return connecting.addCallback(self._mark) if self._code_point else connecting
 
     def _mark(self, protocol: Any) -> IProtocol:
         handle = protocol.transport.getHandle()
@@ -64,7 +69,7 @@ class Outgoing:
         :param code_point: of Differentiated Services; 0 for none.
         """
         plain = HostnameEndpoint(self.reactor, host.encode("idna"), port, timeout=CONNECT_SECONDS)
-        return MarkedEndpoint(plain, code_point) if code_point else plain
+        return Way(plain, code_point)
 
     def tls(self, host: str, *, validate: bool) -> ServerTlsOptions:
         """Give the TLS side of a connection.

@@ -81,6 +81,8 @@ class RuleEngine:
 
     def halt(self) -> None:
         """Begin nothing any more: the recorder stops. What records is for the recorder to end."""
+        self._book.added = lambda rule: None
+        self._book.removed = lambda rule_id: None
         if self._unsubscribe is not None:
             self._unsubscribe()
         for runner in self._runners.values():

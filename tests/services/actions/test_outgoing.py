@@ -16,7 +16,7 @@ from axis_nvr.services.actions.notification_smtp import (
     SmtpNotifier,
     SmtpOrder,
 )
-from axis_nvr.services.actions.outgoing import MarkedEndpoint, Outgoing
+from axis_nvr.services.actions.outgoing import Outgoing, Way
 from tests.services.actions.test_orders import SMTP
 
 US = Identity("ACCC8E012345", "nvr", "10.0.0.9")
@@ -51,7 +51,7 @@ class Transport(StringTransport):
         self.disconnecting = True
 
 
-class Way:
+class Straight:
     """Connects at once."""
 
     def __init__(self, transport: Transport) -> None:
@@ -72,8 +72,8 @@ class MarkTests(SynchronousTestCase):
             (socket.AF_INET6, (socket.IPPROTO_IPV6, socket.IPV6_TCLASS, 46 << 2)),
         ):
             transport = Transport(family)
-            way: Any = Way(transport)
-            connecting = MarkedEndpoint(way, 46).connect(Factory.forProtocol(Protocol))
+            way: Any = Straight(transport)
+            connecting = Way(way, 46).connect(Factory.forProtocol(Protocol))
             self.successResultOf(connecting)
             self.assertEqual(transport.handle.options, [option])
 
@@ -93,7 +93,7 @@ class MailTests(SynchronousTestCase):
     def begin(self, **given: str) -> "Deferred[None]":
         """Send a mail; what is said to the server is in `transport`."""
         self.transport = Transport()
-        way = Way(self.transport)
+        way = Straight(self.transport)
         order = SmtpOrder.read({**SMTP, "message": "hello", **given})
         notifier = SmtpNotifier(order, Ways(way), Modifiers(lambda: US))
         sending = Deferred.fromCoroutine(notifier.send(notifier.compose(0)))

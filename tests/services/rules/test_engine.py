@@ -146,6 +146,7 @@ class UnlimitedTests(RuleTestCase):
             self.motion("front", active)
         self.engine.halt()
         self.motion("front", False)
+        self.add_rule(a_rule(disk_well()))
         self.assertEqual(self.notes, ["start 0", "stop 0", "halt"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
