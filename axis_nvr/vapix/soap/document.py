@@ -15,9 +15,11 @@ from xml.parsers import expat
 from axis_nvr.errors import WireError
 from axis_nvr.vapix.soap.names import XML
 
-#: A rule with all that it may have is under 20 KiB.
+#: Bytes of one document; a rule with all that it may have is under 64 KiB.
 MAX_DOCUMENT_BYTES = 256 * 1024
+#: How deep elements may nest.
 MAX_DEPTH = 32
+#: Elements of one document.
 MAX_ELEMENTS = 4096
 #: Attributes of one element.
 MAX_ATTRIBUTES = 32
