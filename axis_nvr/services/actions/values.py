@@ -5,12 +5,14 @@ A refusal names the parameter, never the value: it may be a secret, or belong be
 
 import re
 
+from twisted.internet.abstract import isIPv6Address
+
 from axis_nvr.services.rules.errors import InvalidActionConfiguration
 
 #: The longest pre- or post-trigger time, in milliseconds: an hour.
 MAX_DURATION_MS = 3_600_000
 
-_HOST = re.compile(
+_HOST = re.compile(r"[A-Za-z0-9_.-]{1,253}", re.ASCII)
     r"[A-Za-z0-9_.-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9]{1,15})?\]?", re.ASCII
 )
 #: What separates lines or ends texts in a protocol made of lines.
@@ -74,9 +76,15 @@ def host(name: str, text: str) -> str:
     :raises InvalidActionConfiguration: it can be none.
     """
     text = text.strip()
-    if not _HOST.fullmatch(text):
+    bare = text.removeprefix("[").removesuffix("]")
+    try:
+        text.encode("idna")
+        is_host = isIPv6Address(bare) if ":" in text else _HOST.fullmatch(text) is not None
+    except UnicodeError:  # an empty part, or one that is too long
+        is_host = False
+    if not is_host:
         raise InvalidActionConfiguration(f"{name} must be a host name or an IP address")
-    return text.strip("[]")
+    return bare
 
 
 def line(name: str, text: str) -> str:

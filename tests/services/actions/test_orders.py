@@ -142,6 +142,8 @@ class TcpOrderTests(OrderTestCase):
         self.assertEqual(TcpOrder.read(TCP), TcpOrder("m", "::1", 8002, 46))
         self.refuse(TcpOrder.read, TCP, host="", port="", qos="-1")
         self.refuse(TcpOrder.read, TCP, host=INJECTED, port="65536", qos="９")
+        for host in ("a..b", f"{'a' * 64}.com", "a/b", "a:b", "ä.com", "[", "u@h"):
+            self.refuse(TcpOrder.read, TCP, host=host)
 
 
 class RecordingTests(OrderTestCase):
