@@ -123,6 +123,7 @@ class Recordings:
         self.observer: IRecordingObserver | None = None
         self.registry = registry
         self.runs: list[Run] = []
+        self._ending: list[Run] = []
         self._disks = disks
         self._clock = clock
         self._allowances = {disk_id: Allowance() for disk_id in disks}
@@ -228,7 +229,9 @@ class Recordings:
         if run in self.runs:
             self.runs.remove(run)
             run.ended()
+            self._ending.append(run)
             await run.job.stop()
+            self._ending.remove(run)
             await run.lease.release()
 
     async def stop(self, recording_id: str) -> None:
@@ -288,8 +291,8 @@ class Recordings:
         return successor
 
     async def end_all(self) -> None:
-        """End all runs; the streams are left to their registry."""
-        runs, self.runs = self.runs, []
+        """End all runs, those too that are being ended; streams are left to their registry."""
+        runs, self.runs = [*self.runs, *self._ending], []
         await gatherResults([run.job.stop() for run in runs], consumeErrors=True)
 
     def _free_name(self, name: str) -> str:

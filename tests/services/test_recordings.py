@@ -132,6 +132,18 @@ class RecordingsTests(SynchronousTestCase):
         self.successResultOf(Deferred.fromCoroutine(self.recordings.end_all()))
         self.assertEqual(self.log[-2:], ["R1 closed", "R2 closed"])
 
+    def test_one_that_is_being_ended(self) -> None:
+        """Who ends all waits for it too."""
+        self.record()
+        closing: Deferred[None] = Deferred()
+        self.patch(self.disk.recordings[0], "close", lambda: closing)
+        self.stop("R1")
+        all_ended = Deferred.fromCoroutine(self.recordings.end_all())
+        self.assertNoResult(all_ended)
+        closing.callback(None)
+        self.successResultOf(all_ended)
+        self.assertIn("front stopped", self.log)
+
     def test_another_order(self) -> None:
         """A run that goes on by another order answers to its earlier ids too."""
         self.record()
