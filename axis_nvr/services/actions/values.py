@@ -13,8 +13,6 @@ from axis_nvr.services.rules.errors import InvalidActionConfiguration
 MAX_DURATION_MS = 3_600_000
 
 _HOST = re.compile(r"[A-Za-z0-9_.-]{1,253}", re.ASCII)
-    r"[A-Za-z0-9_.-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9]{1,15})?\]?", re.ASCII
-)
 #: What separates lines or ends texts in a protocol made of lines.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
