@@ -11,7 +11,7 @@ devices             external IP devices: cameras that clients have named
 continuous          continuous recordings that clients have asked for
 disk_settings       what clients have set of a disk; NULL: what the configuration says
 schedules           when events come by the clock; the first four are those of the factory
-action_...          action_configurations and action_rules: what runs when; all parameters are
+``action_...``      action_configurations and action_rules: what runs when; all parameters are
                     encrypted, as those of recipients are
 recipients          whom notifications can go to
 ==================  ================================================================================

@@ -1,10 +1,8 @@
 """Events of disks: whether they can be recorded to, and how they are.
 
-=====================================================  =============================================
-``tnsaxis:Storage/Disruption``                         nothing can be recorded to the disk
-``tns1:Device/tnsaxis:HardwareFailure/StorageFailure``  the same; cameras tell it by both names
-``tnsaxis:Storage/Alert``                              wear and temperature are beyond their levels
-=====================================================  =============================================
+- ``tnsaxis:Storage/Disruption``: nothing can be recorded to the disk;
+- ``tns1:Device/tnsaxis:HardwareFailure/StorageFailure``: the same, cameras tell it by both names;
+- ``tnsaxis:Storage/Alert``: wear and temperature are beyond their levels.
 
 Each disk has all of them from the start. One that is not in use yet is disrupted. Nothing that this
 recorder has tells wear, temperature or overall health of a disk: as in ``gethealth.cgi`` each is
