@@ -39,6 +39,8 @@ PICTURES_A_SECOND = 30
 BYTES_A_SECOND = 500_000
 SETTLE_SECONDS = 5.0
 RECEIVE_BYTES = 1 << 18
+#: An empty receiver report: a sign of life.
+REPORT = b"$\1\0\x08\x80\xc9\0\1view"
 #: Share of one core that the viewers may take beside recording.
 BUDGET_SHARE = 0.5
 
@@ -133,6 +135,7 @@ def watch(port: int, count: int, cameras: int, seconds: float) -> dict[str, Any]
     read(selector, SETTLE_SECONDS)
     print("ready", flush=True)
     for viewer in viewers:
+        viewer.connection.send(REPORT)
         viewer.packets = viewer.octets = viewer.lost = 0
     read(selector, seconds)
     return {

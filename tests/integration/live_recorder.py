@@ -26,6 +26,13 @@ reactor: Any = installed_reactor
 USER, PASSWORD = "vera", "p4ss-word"
 
 
+def byte_stream(unit: AccessUnit) -> bytes:
+    """A picture as a byte stream, its parameter sets before it where it is a key frame."""
+    assert isinstance(unit.format, VideoFormat)
+    sets = unit.format.parameter_sets if unit.sync else ()
+    return b"".join(b"\0\0\0\1" + bytes(one) for one in [*sets, *split_sample(unit.data)])
+
+
 @implementer(IGopConsumer)
 class Delivered:
     """Remembers what a stream delivered, as players tell of it.
@@ -43,14 +50,15 @@ class Delivered:
         buffer.subscribe(self)
 
     def unit_received(self, unit: AccessUnit) -> None:
-        data = bytes(unit.data)
         if isinstance(unit.format, VideoFormat):
-            sets = unit.format.parameter_sets if unit.sync else ()
-            units = [*sets, *split_sample(unit.data)]
-            data = b"".join(b"\0\0\0\1" + bytes(one) for one in units)
-            self.pictures += data
-        digest = hashlib.md5(data).hexdigest()
-        self.hashes.setdefault(unit.track, []).append(digest)
+            self.pictures += byte_stream(unit)
+        self.hashes.setdefault(unit.track, []).append(self.digest(unit))
+
+    def digest(self, unit: AccessUnit) -> str:
+        """The MD5 of a unit, as players compute it."""
+        is_picture = isinstance(unit.format, VideoFormat)
+        data = byte_stream(unit) if is_picture else bytes(unit.data)
+        return hashlib.md5(data).hexdigest()
 
     def gop_closed(self, gop: Gop) -> None:
         pass
@@ -73,9 +81,9 @@ class LiveRecorderTestCase(TestCase):
         self.addCleanup(self.camera.stopService)
         await self.camera.listening()
         port = self.camera.rtsp_url().partition("127.0.0.1:")[2].partition("/")[0]
-        schemes = {"http": "tcp", "rtsp": "tcp", "rtsps": "ssl"}
+        schemes = {"http": "tcp", "https": "ssl", "rtsp": "tcp", "rtsps": "ssl"}
         text = "".join(f'{key} = "{kind}:0:interface=127.0.0.1"\n' for key, kind in schemes.items())
-        text += f'https = "none"\nno_discovery = true\n{more}'
+        text += f"no_discovery = true\n{more}"
         for name in ("front", "back"):
             text += f'[[camera]]\nid = "{name}"\naddress = "127.0.0.1"\nport = {port}\n'
         (self.folder / "nvr.toml").write_text(text)

@@ -1,13 +1,27 @@
 """The recorder's RTSP server against the players that people use."""
 
 import socket
+import sqlite3
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from axis_nvr.media.stream_options import StreamOptions
-from tests.integration.live_recorder import Delivered, LiveRecorderTestCase, reactor
+from axis_nvr.media.units import AccessUnit, MetadataFormat, VideoFormat
+from axis_nvr.protocols.address import CameraAddress, StreamProtocol
+from axis_nvr.protocols.camera import CameraOpener
+from axis_nvr.protocols.tick import TickReader
+from axis_nvr.session.digest import Credentials
+from axis_nvr.wire.notification import Notification, Operation, parse_document
+from tests.integration.live_recorder import (
+    PASSWORD,
+    USER,
+    Delivered,
+    LiveRecorderTestCase,
+    reactor,
+)
 from tests.integration.peers import PATIENCE_SECONDS, require_program, start_program
 from tests.integration.test_virtual_camera import gstreamer, run, together
 
@@ -46,6 +60,15 @@ async def byte_stream(url: str, count: int, file: Path) -> bytes:
     return file.read_bytes()
 
 
+def pictures_of(units: Sequence[AccessUnit]) -> list[AccessUnit]:
+    return [unit for unit in units if isinstance(unit.format, VideoFormat)]
+
+
+def told_by(units: Sequence[AccessUnit]) -> list[Notification]:
+    documents = [unit.data for unit in units if isinstance(unit.format, MetadataFormat)]
+    return [one for data in documents for one in parse_document(bytes(data))]
+
+
 class RtspServerTests(LiveRecorderTestCase):
     def delivered(self, options: str) -> Delivered:
         """Have a stream running, as a recording has, and remember what it delivers."""
@@ -60,9 +83,14 @@ class RtspServerTests(LiveRecorderTestCase):
         runs = [delivered[start : start + len(received)] for start in starts]
         self.assertIn(received, runs)
 
-    async def until_watched(self) -> None:
-        while not any(feed.is_watched for feed in self.rtsp.feeds.feeds):
+    async def until(self, holds: Callable[[], bool]) -> None:
+        end = reactor.seconds() + PATIENCE_SECONDS
+        while not holds():
+            self.assertLess(reactor.seconds(), end)
             await deferLater(reactor, 0.02)
+
+    async def until_watched(self) -> None:
+        await self.until(lambda: any(feed.is_watched for feed in self.rtsp.feeds.feeds))
 
     async def test_players_get_what_the_cameras_sent(self) -> None:
         """By TCP, UDP, TLS and both kinds of tunnel every frame is the camera's, none lacks."""
@@ -96,6 +124,28 @@ class RtspServerTests(LiveRecorderTestCase):
             gstreamer(self.url(H265), "protocols=tcp", "rtph265depay", "h265parse", "avdec_h265"),
         )
 
+    async def test_our_own_client(self) -> None:
+        """A recorder records another: pictures through HTTPS, events beside them, both at once."""
+        await self.start()
+        front = self.delivered(H264)
+        units: list[AccessUnit] = []
+        address = CameraAddress(
+            self.url("device=front&event=on", "https"),
+            StreamProtocol.RTSPSH,
+            Credentials(USER, PASSWORD),
+        )
+        opener = CameraOpener(reactor, TickReader(reactor))
+        session = await opener.open(address, lambda track: True, units.append, lambda _: None)
+        session.set_urgent(True)
+        await self.until(lambda: len(pictures_of(units)) > 20 and len(told_by(units)) > 3)
+        await session.close()
+        digests = [front.digest(unit) for unit in pictures_of(units)]
+        self.assert_a_run(digests, front.hashes[0])
+        topic = "tns1:VideoSource/tnsaxis:LiveStreamAccessed"
+        accessed = [one for one in told_by(units) if one.topic == topic]
+        self.assertEqual(accessed[0].operation, Operation.INITIALIZED)
+        self.assertIn((("accessed", "1"),), [one.data for one in accessed])
+
     async def test_those_who_misbehave_disturb_nobody(self) -> None:
         """Garbage, half requests, one who never reads: the others miss nothing."""
         await self.start()
@@ -117,7 +167,7 @@ class RtspServerTests(LiveRecorderTestCase):
         self.assertLessEqual(len(self.rtsp.server.connections), 22)
 
     async def test_the_end(self) -> None:
-        """When the recorder stops a player is told, and ends of itself with what it has."""
+        """When the recorder stops a player ends of itself; who watched is in the audit log."""
         await self.start()
         playing = Deferred.fromCoroutine(frames(self.url(H264), "tcp", 100_000))
         await self.until_watched()
@@ -127,3 +177,8 @@ class RtspServerTests(LiveRecorderTestCase):
         received = await playing
         self.assertTrue(received[0])
         self.assertLess(reactor.seconds() - began, PATIENCE_SECONDS / 2)
+        database = sqlite3.connect(self.folder / "nvr-state" / "state.db")
+        self.addCleanup(database.close)
+        query = "SELECT account, address, target FROM audit WHERE action = 'view'"
+        viewed = database.execute(query).fetchall()
+        self.assertEqual(viewed, [(USER, "127.0.0.1", "device front")])
