@@ -274,10 +274,12 @@ class Schedules:
         if is_at_all:
             self._looked_at_all = now
         for entry in list(self._entries.values()):
-            if went_back:  # what it shows again comes again
-                entry.told_us = entry.occurrences.at(now_us - passed_us).last_us
-            if is_at_all or (entry.next_us is not None and entry.next_us <= now_us):
-                self._look_at(entry, now_us)
+            with self.log.failuresHandled("while looking at {id}", id=entry.event.id):
+                if went_back:  # what it shows again comes again
+                    entry.told_us = entry.occurrences.at(now_us - passed_us).last_us
+                if is_at_all or (entry.next_us is not None and entry.next_us <= now_us):
+                    entry.next_us = None  # if this fails, it is looked at with all others
+                    self._look_at(entry, now_us)
         self._wait()
 
     def _look_at(self, entry: _Entry, now_us: int) -> None:

@@ -7,6 +7,7 @@ from twisted.internet.task import Clock
 
 from axis_nvr.services.event_bus import EventBus
 from axis_nvr.services.event_sources import schedules as module
+from axis_nvr.services.event_sources.occurrences import Moment, Occurrences
 from axis_nvr.services.event_sources.schedules import (
     INTERVAL,
     MAX_SCHEDULES,
@@ -304,6 +305,22 @@ class PulseTests(SchedulesCase):
         self.drift = 1.5
         self.pass_time(4)
         self.assertGreaterEqual(len(self.pulses()), 4)
+
+    def test_one_that_fails(self) -> None:
+        """It is in the log, once a minute; all others go on."""
+        self.add(EACH_SECOND, "broken")
+        self.add(EACH_SECOND, "good")
+        whole, broken = Occurrences.at, self.schedules._entries["broken"].occurrences
+
+        def at(occurrences: Occurrences, utc_us: int) -> Moment:
+            if occurrences is broken:
+                raise ZeroDivisionError
+            return whole(occurrences, utc_us)
+
+        self.patch(Occurrences, "at", at)
+        self.pass_time(121)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
+        self.assertEqual(len(self.pulses()), 121)
 
     def test_as_many_as_there_may_be(self) -> None:
         """A thousand schedules of each second are all told."""
