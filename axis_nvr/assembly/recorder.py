@@ -70,7 +70,7 @@ def make_recorder(
     )
     events.follow(recorder, services.audit)
     entrance = make_entrance(services)
-    rtsp = make_rtsp(base, services, entrance, registry, events, None, announce)
+    rtsp = make_rtsp(base, services, entrance, registry, events, announce)
     followers.append(rtsp.feeds.follow)
     websockets = make_websockets(base, services, rtsp.server)
     served = endpoints(services, websockets.endpoints)

@@ -17,7 +17,6 @@ from axis_nvr.services.event_presentation import EventStreams
 from axis_nvr.services.live.feeds import LiveFeeds
 from axis_nvr.services.live.presentations import (
     RECORDING_ARGUMENTS,
-    IPlaybacks,
     RecorderPresentations,
 )
 from axis_nvr.services.playback.presentations import FEATURES, Playbacks
@@ -38,20 +37,17 @@ def make_rtsp(
     entrance: Entrance,
     registry: StreamRegistry[CameraStream],
     own_events: Events,
-    playbacks: IPlaybacks | None,
     announce: Announce,
 ) -> RtspService:
     """Put the RTSP server together.
 
     :param own_events: where it is told that somebody watches.
-    :param playbacks: the recordings; None: those of the archive.
     :raises ConfigError: it cannot listen as configured.
     """
     reactor, name = base.reactor, f"axis-{base.serial.lower()}"
     feeds = LiveFeeds(registry, reactor, own_events.system.live_stream)
     producer = str(uuid5(NAMESPACE_OID, base.serial))
-    if playbacks is None:
-        playbacks = Playbacks(services.archive.library, reactor)
+    playbacks = Playbacks(services.archive.library, reactor)
     events = EventStreams(base.bus, producer, reactor, _utc_us)
     server = RtspServerFactory(
         reactor,
