@@ -96,6 +96,12 @@ WRONG: list[tuple[str, str, list[str]]] = [
         '[[camera]]\nid="a"\nurl="rtsp://u:s3cret@b/"\nusername="u"',
         ["username", "url already"],
     ),
+    ("unknown way of events", CAMERA + 'events_by = "smoke"', ["events_by", "rtsp, websocket"]),
+    (
+        "a way of events with a url",
+        '[[camera]]\nid="a"\nurl="rtsp://b/"\nevents_by = "websocket"',
+        ["events_by", "address"],
+    ),
     ("events of another type", "events = true", ["events", "a table"]),
     ("unknown events key", "[events]\nmotions = []", ["[events]", "motions", "not a key"]),
     ("motion of another type", '[events]\nmotion = "vmd"', ["[events]", "motion", "an array"]),

@@ -14,6 +14,7 @@ from axis_nvr.media.budget import ByteBudget
 from axis_nvr.media.buffer import GopBuffer, IGopConsumer
 from axis_nvr.media.units import AccessUnit
 from axis_nvr.protocols.camera import CameraOpener
+from axis_nvr.protocols.event_socket import open_event_socket
 from axis_nvr.protocols.tick import TickReader
 from axis_nvr.services.camera_events.camera_events import CameraEvents
 from axis_nvr.services.camera_events.event_plan import events_opener
@@ -70,7 +71,13 @@ def make_session_opener(reactor: Any) -> SessionOpener:
         opening: Deferred[Any] = opener.open(plan.address, plan.wants, deliver, lost)
         return opening
 
-    return events_opener(open_session)
+    def open_socket(
+        plan: StreamPlan, deliver: Callable[[AccessUnit], None], lost: Callable[[Failure], None]
+    ) -> "Deferred[ICameraSession]":
+        opening = open_event_socket(reactor, plan.address, plan.topics, deliver, lost)
+        return Deferred.fromCoroutine(opening)
+
+    return events_opener(open_session, open_socket)
 
 
 def _stream_maker(

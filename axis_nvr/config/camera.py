@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
-from axis_nvr.config.events import DEFAULT_MOTION, read_motion
+from axis_nvr.config.events import DEFAULT_MOTION, EVENTS_BY, read_motion
 from axis_nvr.config.table import Table
 from axis_nvr.config.values import PROTOCOLS, VALIDATIONS, CameraConfig
 
@@ -67,11 +67,14 @@ def _camera(table: Table) -> CameraConfig:
         events_with_video=table.take("events_with_video", bool, False)
         if "events_with_video" in table
         else None,
+        events_by=table.one_of("events_by", EVENTS_BY, EVENTS_BY[0]),
     )
     if bool(camera.address) == bool(camera.url):
         raise table.wrong("address", "or url must be there, one of the two")
     if camera.url and camera.port is not None:
         raise table.wrong("port", "goes with address; in a url it stands behind the host")
+    if camera.url and "events_by" in table:
+        raise table.wrong("events_by", "goes with address: other cameras have events in their url")
     table.finish()
     return camera
 

@@ -9,6 +9,8 @@ from axis_nvr.config.table import Table
 MOTION_SOURCES = ("vmd", "object-analytics", "guards", "onvif", "pir")
 #: What counts unless told otherwise: what recorders of Axis import.
 DEFAULT_MOTION = ("vmd",)
+#: How the events of an Axis camera are fetched.
+EVENTS_BY = ("rtsp", "websocket")
 DEFAULT_MOTION_TOPIC = "tnsaxis:UniversalMotionDetection"
 
 

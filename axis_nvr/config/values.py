@@ -34,6 +34,7 @@ class CameraConfig:
     :param events: whether its events are listened to.
     :param motion: what of them counts as motion; empty: as `EventsConfig.motion` says.
     :param events_with_video: see `EventsConfig.with_video`; None: as that says.
+    :param events_by: one of `axis_nvr.config.events.EVENTS_BY`.
     """
 
     id: str
@@ -49,6 +50,7 @@ class CameraConfig:
     events: bool = False
     motion: tuple[str, ...] = ()
     events_with_video: bool | None = None
+    events_by: str = "rtsp"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class StreamPlan:
     :param device: the id of the camera, for log and status.
     :param address: where the stream is and how to get at it.
     :param want_events: fetch the track that tells of events, if there is one.
+    :param topics: which events, where the address does not say so itself.
     """
 
     device: str
@@ -27,6 +28,7 @@ class StreamPlan:
     want_video: bool = True
     want_audio: bool = False
     want_events: bool = False
+    topics: str = ""
 
     def wants(self, track: TrackDescription) -> bool:
         """Tell whether a track of the camera's is to be fetched."""

@@ -44,6 +44,7 @@ from axis_nvr.simulator.faults import ActiveFault, FaultBoard
 from axis_nvr.simulator.pacer import Pacer
 from axis_nvr.simulator.presentation import CameraPresentations
 from axis_nvr.simulator.tracks import Camera
+from axis_nvr.simulator.web import CameraWeb
 from axis_nvr.wire.rtsp import Request
 
 #: Sessions at a time where nothing else is said; a real camera allows about as many.
@@ -59,6 +60,7 @@ class CameraSettings:
 
     :param rtsp: Twisted endpoint descriptions; ``tcp:`` takes RTSP and tunnels in HTTP, ``ssl:``
         the same in TLS.
+    :param http: endpoint descriptions of its web server: events over WebSocket, and tunnels.
     :param control: endpoint descriptions of the control surface, none by default.
     :param serial: 12 hexadecimal digits: serial number, MAC and part of the realm.
     :param credentials: what clients must know; None: everybody may watch.
@@ -73,6 +75,7 @@ class CameraSettings:
     """
 
     rtsp: tuple[str, ...] = (DEFAULT_RTSP_ENDPOINT,)
+    http: tuple[str, ...] = ()
     control: tuple[str, ...] = ()
     serial: str = DEFAULT_SERIAL
     credentials: Credentials | None = None
@@ -133,6 +136,8 @@ class VirtualCamera(Service):
         )
         self.presentations = CameraPresentations(camera, audio_by_default=settings.audio_by_default)
         self.server = self._make_server(reactor)
+        realm = f"AXIS_{settings.serial}"
+        self.web = CameraWeb(reactor, self.server, self.events.bus, settings.credentials, realm)
 
     def _make_server(self, reactor: Any) -> RtspServerFactory:
         settings = self.settings
@@ -167,6 +172,7 @@ class VirtualCamera(Service):
         control.noisy = False
         self._pending = [
             *(self._listen("rtsp", text, self.server) for text in self.settings.rtsp),
+            *(self._listen("http", text, self.web.factory) for text in self.settings.http),
             *(self._listen("control", text, control) for text in self.settings.control),
         ]
 
@@ -193,6 +199,7 @@ class VirtualCamera(Service):
 
     async def _stop(self) -> None:
         self.server.close()
+        self.web.disconnect()
         ports, self._ports = self._ports, []
         for _, port in ports:
             stopping = port.stopListening()
@@ -214,6 +221,8 @@ class VirtualCamera(Service):
             host, number = _host_and_port(port.getHost())
             if kind.startswith("rtsp"):
                 lines.append(f"{kind}://{host}:{number}/axis-media/media.amp")
+            elif kind.startswith("http"):
+                lines.append(f"{kind}://{host}:{number}/vapix/ws-data-stream?sources=events")
             else:
                 lines.append(f"{kind.replace('control', 'http')}://{host}:{number}/control")
         return lines
@@ -296,6 +305,7 @@ class VirtualCamera(Service):
         self.server.refusing_until = self._reactor.seconds() + fault.number("refuse")
         for connection in self.server.connections:
             connection.abort()
+        self.web.disconnect()
 
     def _intercept(self, request: Request) -> None:
         """Refuse a request where that is the fault."""
@@ -318,6 +328,7 @@ def virtual_camera(
     reactor: Any,
     *,
     rtsp: str = "tcp:0:interface=127.0.0.1",
+    http: str | None = None,
     control: str | None = None,
     username: str = "",
     password: str = "",
@@ -326,6 +337,7 @@ def virtual_camera(
     """Make a virtual camera that only this machine can see; start it with ``startService``.
 
     :param rtsp: endpoint description.
+    :param http: endpoint description of its web server, None for none.
     :param control: endpoint description of the control surface, None for none.
     :param username: with `password` what clients must know; empty: everybody may watch.
     :param settings: more of `CameraSettings`.
@@ -335,6 +347,7 @@ def virtual_camera(
         reactor,
         CameraSettings(
             rtsp=(rtsp,),
+            http=() if http is None else (http,),
             control=() if control is None else (control,),
             credentials=Credentials(username, password) if username else None,
             **settings,

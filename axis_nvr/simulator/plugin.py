@@ -51,11 +51,16 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self["rtsp"] = []
+        self["http"] = []
         self["control"] = []
 
     def opt_rtsp(self, endpoint: str) -> None:
         """Endpoint for RTSP, or for rtsps with ssl:; repeatable. [default: tcp:8554]"""  # noqa: D400
         self["rtsp"].append(endpoint)
+
+    def opt_http(self, endpoint: str) -> None:
+        """Endpoint of the web server: events over WebSocket, tunnels; repeatable. [default: none]"""  # noqa: D400, E501
+        self["http"].append(endpoint)
 
     def opt_control(self, endpoint: str) -> None:
         """Endpoint for faults and events on command; repeatable. [default: none]"""  # noqa: D400
@@ -83,6 +88,7 @@ class Options(usage.Options):
             raise ConfigError("--user and --password go together")
         return CameraSettings(
             rtsp=tuple(self["rtsp"]) or (DEFAULT_RTSP_ENDPOINT,),
+            http=tuple(self["http"]),
             control=tuple(self["control"]),
             serial=self["serial"].upper(),
             credentials=Credentials(self["user"], password) if password else None,

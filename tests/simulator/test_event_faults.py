@@ -51,13 +51,13 @@ class EventFaultTests(SynchronousTestCase):
         self.camera.raise_fault("flood-events", per_second=1000, seconds=0.5)
         self.memory.advance(1.0)
         told = self.told()
-        self.assertAlmostEqual(len(told), 500, delta=30)
+        self.assertIn(len(told), range(470, 531))
         self.assertEqual({t.operation for t in told}, {Operation.CHANGED})
         self.assertNotEqual(told[0].data, told[2].data)
         self.camera.raise_fault("flood-events", per_second=1000)
         self.camera.raise_fault("flood-events", per_second=1000)
         self.memory.advance(0.1)
-        self.assertAlmostEqual(len(self.told()), 100, delta=30)
+        self.assertIn(len(self.told()), range(70, 131))
 
     def test_no_initial_states(self) -> None:
         """Who begins to listen hears of changes only."""

@@ -121,7 +121,7 @@ class CameraEvents(Service):
             camera.id, topics, partial(self.relay.tell, camera.id), self._clock, self._utc_us
         )
         stream = CameraStream(
-            plan_events(camera, topics.query),
+            plan_events(camera, topics),
             GopBuffer(),  # nothing gets there: documents go past it
             self._open_session,
             self._clock,

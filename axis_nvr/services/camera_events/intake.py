@@ -27,6 +27,8 @@ MAX_WAITING_BYTES = 1024 * 1024
 DRAIN_SECONDS = 0.1
 
 _DATA = re.compile(rb"<(?:[\w.-]+:)?Data[\s>/]")
+_JSON_DATA = re.compile(rb'"data"\s*:')
+_JSON_TIME = re.compile(rb'"timestamp"\s*:\s*[0-9.]+')
 _VOLATILE = re.compile(rb"(?:UtcTime|PropertyOperation)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 
 
@@ -107,7 +109,17 @@ class Intake:
 
 def event_of(document: bytes) -> bytes:
     """Return what tells the event of a document from others: the same for the same event."""
+    if document[:1] == b"{":
+        return _event_of_message(document)
     data = _DATA.search(document)
     if data is None or document.count(b"UtcTime") != 1 or b"Source" in document[data.end() :]:
         return document
     return _VOLATILE.sub(b"", document[: data.start()])
+
+
+def _event_of_message(message: bytes) -> bytes:
+    """Do the same for a message by WebSocket."""
+    data = _JSON_DATA.search(message)
+    if data is None or b'"source"' in message[data.end() :] or b'"key"' in message[data.end() :]:
+        return message
+    return _JSON_TIME.sub(b"", message[: data.start()])

@@ -31,6 +31,7 @@ from axis_nvr.services.camera_events.intake import Intake
 from axis_nvr.services.camera_events.motion_states import MotionStates
 from axis_nvr.services.camera_events.motion_topics import MotionTopics
 from axis_nvr.session.session_clock import MAX_CLOCK_OFFSET_US
+from axis_nvr.wire.event_json import parse_notify
 from axis_nvr.wire.notification import (
     MAX_DOCUMENT_BYTES,
     Notification,
@@ -151,6 +152,8 @@ class CameraListener:
             self._count_nonsense(f"it has {len(document)} bytes")
         elif self._topics.are_in(document):
             self._intake.push(document)
+        elif document[:1] == b"{":  # by WebSocket each message is one event
+            return
         elif not (_BEGINNING.search(document[:_PROLOGUE_BYTES]) and document.rstrip()[-1:] == b">"):
             self._count_nonsense("it is no metadata document, or breaks off")
 
@@ -158,7 +161,7 @@ class CameraListener:
 
     def _read(self, document: bytes) -> None:
         try:
-            found = parse_document(document)
+            found = (parse_notify if document[:1] == b"{" else parse_document)(document)
         except WireError as error:
             self._count_nonsense(str(error))
             return
@@ -171,6 +174,8 @@ class CameraListener:
         """When it happened: what the camera says, if its clock is near ours."""
         now_us = self._utc_us()
         is_new = notification.operation is not Operation.INITIALIZED
+        if notification.operation is None:  # nobody says whether it is a state that has been
+            is_new = not self._states.is_in_doubt
         if is_new and abs(notification.utc_us - now_us) <= MAX_CLOCK_OFFSET_US:
             return notification.utc_us
         return now_us

@@ -23,6 +23,7 @@ class MotionStates:
     """The states of one camera.
 
     :param topics: which count.
+    :ivar is_in_doubt: a session has begun and may still be telling its states.
     :ivar ignored: notifications whose state is none, or of one instance too many.
     """
 
@@ -30,6 +31,7 @@ class MotionStates:
         self._topics = topics
         self._active: dict[_Instance, bool] = {}
         self._doubtful: set[_Instance] = set()
+        self.is_in_doubt = False
         self.ignored = 0
 
     @property
@@ -72,10 +74,12 @@ class MotionStates:
 
     def doubt(self) -> None:
         """Begin a new session: what it does not tell again is to be forgotten."""
+        self.is_in_doubt = True
         self._doubtful = set(self._active)
 
     def forget_doubtful(self) -> int:
         """Forget what was not told again; returns how many."""
+        self.is_in_doubt = False
         doubtful, self._doubtful = self._doubtful, set()
         for instance in doubtful:
             self._active.pop(instance, None)

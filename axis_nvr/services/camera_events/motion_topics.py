@@ -131,8 +131,12 @@ class MotionTopics:
     @property
     def arguments(self) -> str:
         """What an Axis camera is asked for in addition, to send these events too."""
-        wanted = "|".join(dict.fromkeys(topic.subscription for topic in self._topics))
-        return f"event=on&eventtopic={quote(wanted, safe='')}"
+        return f"event=on&eventtopic={quote(self.filter, safe='')}"
+
+    @property
+    def filter(self) -> str:
+        """The topics, as an Axis camera is asked for them."""
+        return "|".join(dict.fromkeys(topic.subscription for topic in self._topics))
 
     def are_in(self, document: bytes | bytearray) -> bool:
         """Tell whether a document may tell of motion: if not, it need not be read."""

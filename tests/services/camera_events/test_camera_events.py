@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectError, ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -19,6 +19,7 @@ from axis_nvr.services.camera_events.camera_events import CameraEvents
 from axis_nvr.services.camera_events.ear import ALONE_SECONDS
 from axis_nvr.services.camera_events.event_plan import events_opener
 from axis_nvr.services.camera_events.listener import CONFIRM_SECONDS, LOST_SECONDS
+from axis_nvr.services.camera_events.motion_topics import MotionTopics
 from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.event_bus import EventBus
 from axis_nvr.services.motion_relay import MotionRelay
@@ -32,6 +33,7 @@ from tests.services.camera_events.documents import NOW_US, document, state
 TOPIC = "tnsaxis:UniversalMotionDetection"
 FRONT = CameraConfig("front", "192.0.2.1", username="root", password="pass", events=True)
 YARD = CameraConfig("yard", url="rtsp://192.0.2.2/live", motion=("onvif",), events=True)
+WEBSOCKET = "/vapix/ws-data-stream?sources=events"
 TRACK = TrackDescription(0, "application", Codec.ONVIF_METADATA, 98, 90000, 1, {}, "rtsp://h/0")
 
 
@@ -91,6 +93,7 @@ class Attempt:
 
 class EventsCase(SynchronousTestCase):
     config = EventsConfig()
+    has_websocket = False
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -106,8 +109,14 @@ class EventsCase(SynchronousTestCase):
         self.events.startService()
 
     def make(self) -> CameraEvents:
-        opener = events_opener(self.open)
-        return CameraEvents(opener, self.relay, self.config, self.clock, self.utc_us, self.tell_of)
+        return CameraEvents(
+            events_opener(self.open, self.open if self.has_websocket else None),
+            self.relay,
+            self.config,
+            self.clock,
+            self.utc_us,
+            self.tell_of,
+        )
 
     def tell_of(self, stream: CameraStream, device: str) -> None:
         stream.state_changed = lambda state: self.connected.append((device, state))
@@ -118,6 +127,14 @@ class EventsCase(SynchronousTestCase):
     def open(self, plan: StreamPlan, deliver: Any, lost: Any) -> Any:
         self.attempts.append(Attempt(plan, deliver, lost))
         return self.attempts[-1].opened
+
+    def state(self) -> StreamState:
+        (report,) = self.events.reports
+        assert report.status is not None
+        return report.status.state
+
+    def refuse(self, problem: Exception) -> None:
+        self.attempts[-1].opened.errback(Failure(problem))
 
     def states(self) -> dict[str, str]:
         return {dict(s.source)["device"]: s.data[0][1] for s in self.bus.states()}
@@ -262,14 +279,6 @@ class RefusalTests(EventsCase):
         super().setUp()
         self.events.change("front", FRONT)
 
-    def state(self) -> StreamState:
-        (report,) = self.events.reports
-        assert report.status is not None
-        return report.status.state
-
-    def refuse(self, problem: Exception) -> None:
-        self.attempts[-1].opened.errback(Failure(problem))
-
     def test_wrong_credentials(self) -> None:
         """A camera is not hammered with an account that it refuses."""
         self.refuse(PeerRefused("DESCRIBE", 401, "Unauthorized"))
@@ -307,6 +316,59 @@ class RefusalTests(EventsCase):
         self.assertEqual(len(self.attempts), 1)
         self.clock.pump([1.0] * 12)
         self.assertEqual(len(self.attempts), 2)
+
+
+class WebSocketTests(EventsCase):
+    has_websocket = True
+
+    def test_by_websocket(self) -> None:
+        """A camera may be told to be asked over WebSocket, in TLS if its protocol has that."""
+        cameras: list[tuple[dict[str, Any], str]] = [
+            ({}, "ws://192.0.2.1:80"),
+            ({"port": 554}, "ws://192.0.2.1:80"),
+            ({"protocol": "rtsph", "port": 8080}, "ws://192.0.2.1:8080"),
+            ({"protocol": "rtspsh"}, "wss://192.0.2.1:443"),
+            ({"protocol": "rtsps"}, "wss://192.0.2.1:443"),
+            ({"address": "2001:db8::1"}, "ws://[2001:db8::1]:80"),
+        ]
+        for options, url in cameras:
+            camera = replace(FRONT, events_by="websocket", **options)
+            self.events.change("front", camera)
+            address = self.attempts[-1].plan.address
+            self.assertEqual(address.url, url + WEBSOCKET)
+            self.assertEqual(address.protocol, "rtspsh" if url.startswith("wss") else "rtsph")
+            self.assertEqual(address.host, camera.address)
+
+    def test_over_websocket_instead(self) -> None:
+        """Refused over RTSP, or without a session left, a camera is asked over WebSocket."""
+        for problem in (
+            PeerRefused("SETUP", 453, "Not Enough Bandwidth"),
+            MediaMissing("none of the tracks is wanted"),
+        ):
+            self.events.change("front", None)
+            self.events.change("front", FRONT)
+            self.refuse(problem)
+            plan = self.attempts[-1].plan
+            self.assertEqual(plan.address.url, "ws://192.0.2.1:80" + WEBSOCKET)
+            self.assertEqual(plan.topics, MotionTopics(["vmd"]).filter)
+            self.attempts[-1].play("1")
+            self.assertEqual(self.states(), {"front": "1"})
+
+    def test_not_over_websocket_either(self) -> None:
+        """What counts then is what was said over RTSP; a wrong account is tried nowhere else."""
+        self.events.change("front", replace(FRONT, password="x"))
+        self.refuse(PeerRefused("SETUP", 453, "Not Enough Bandwidth"))
+        self.refuse(ConnectError())
+        self.assertIs(self.state(), StreamState.WAITING)
+        (report,) = self.events.reports
+        assert report.status is not None
+        assert report.status.last_error is not None
+        self.assertIn("453", report.status.last_error.words)
+        count = len(self.attempts)
+        self.clock.pump([1.0] * 12)
+        self.refuse(PeerRefused("DESCRIBE", 401, "Unauthorized"))
+        self.assertEqual(len(self.attempts), count + 1)
+        self.flushLoggedErrors()
 
 
 class WithVideoTests(EventsCase):

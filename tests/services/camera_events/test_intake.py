@@ -11,6 +11,7 @@ from axis_nvr.services.camera_events.intake import (
     Intake,
     event_of,
 )
+from axis_nvr.vapix.websocket.event_messages import notify
 from axis_nvr.wire.notification import Operation
 from tests.services.camera_events.documents import BY_HAND, NOW_US, VMD_FIRST, document, state
 
@@ -28,6 +29,16 @@ class EventTests(SynchronousTestCase):
         self.assertEqual(event_of(at_first), event_of(document(state(value="0"))))
         self.assertNotEqual(event_of(document(state(VMD_FIRST))), event_of(document(state())))
         self.assertNotEqual(event_of(area(1, "1")), event_of(area(2, "1")))
+
+    def test_messages(self) -> None:
+        """The same of messages that come by WebSocket."""
+        told = state(source=(("a", "1"),))
+        first, again = notify(told), notify(told._replace(utc_us=NOW_US + 1_000_000, data=()))
+        self.assertEqual(event_of(first.encode()), event_of(again.encode()))
+        other = notify(state(source=(("a", "2"),))).encode()
+        self.assertNotEqual(event_of(first.encode()), event_of(other))
+        turned = b'{"data": {}, "source": {}}'
+        self.assertEqual(event_of(turned), turned)
 
     def test_what_stands_for_itself(self) -> None:
         """Two events in one document, data before the source, or no data: like nothing else."""

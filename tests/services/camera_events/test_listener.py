@@ -12,6 +12,7 @@ from axis_nvr.services.camera_events.listener import (
     EventSession,
 )
 from axis_nvr.services.camera_events.motion_topics import MotionTopics
+from axis_nvr.vapix.websocket.event_messages import notify
 from axis_nvr.wire.notification import EMPTY_DOCUMENT, MAX_DOCUMENT_BYTES, Operation
 from tests.services.camera_events.documents import NOW_US, VMD_FIRST, document, state
 
@@ -90,6 +91,29 @@ class MotionTests(ListenerCase):
         self.push(document(state(), state(value="0"), state()))
         self.assertEqual(self.moves(), [True, False, True])
         self.assertEqual(self.listener.notifications, 3)
+
+
+class MessageTests(ListenerCase):
+    """Events that come by WebSocket."""
+
+    def tell(self, value: str, utc_us: int) -> None:
+        self.push(notify(state(value=value, operation=None, utc_us=utc_us)).encode())
+
+    def test_states_and_changes(self) -> None:
+        """Nobody says what is new: what comes at the beginning counts from now on."""
+        self.tell("0", NOW_US - 50_000_000)
+        self.tell("1", NOW_US - 40_000_000)
+        self.assertEqual(self.told, [(True, NOW_US)])
+        self.clock.advance(CONFIRM_SECONDS)
+        self.tell("0", NOW_US + 4_000_000)
+        self.assertEqual(self.told[1:], [(False, NOW_US + 4_000_000)])
+
+    def test_nonsense(self) -> None:
+        """Messages that make no sense are counted; those about other things are not read."""
+        for data in (b'{"VMD', b'{"VMD": 1, "method": "events:notify"}', b"[VMD]"):
+            self.push(data)
+        self.push(b'{"something": "else"}')
+        self.assertEqual((self.listener.nonsense, self.told), (3, []))
 
 
 class SessionTests(ListenerCase):
