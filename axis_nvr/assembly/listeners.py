@@ -3,7 +3,7 @@
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from twisted.internet.interfaces import IProtocolFactory
@@ -42,16 +42,6 @@ def make_entrance(services: Services) -> Entrance:
 def make_web_site(entrance: Entrance, served: Iterable[Endpoint]) -> BoundedSite:
     """Make what answers HTTP."""
     return HttpServer(entrance.door, served).site()
-
-
-def make_site(services: Services, served: Iterable[Endpoint]) -> BoundedSite:
-    """Make what answers HTTP, with an entrance of its own."""
-    return make_web_site(make_entrance(services), served)
-
-
-def make_listeners(base: Foundation, site: BoundedSite, announce: Announce) -> Iterator[Listener]:
-    """Make the web servers that are not switched off."""
-    yield from make_web_listeners(base, site, announce)
 
 
 def make_web_listeners(

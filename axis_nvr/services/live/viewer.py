@@ -158,11 +158,12 @@ class FeedViewer:
 
     def _follow(self, unit: AccessUnit) -> bool:
         """Go on with another format, if what was described still fits it."""
-        before = self._formats[unit.track]
-        if unit.format.codec is before.codec:
-            self._formats[unit.track] = unit.format
+        form, before = unit.format, self._formats[unit.track]
+        brings_its_sets = isinstance(form, VideoFormat) and form.codec is before.codec
+        if brings_its_sets or form == before:
+            self._formats[unit.track] = form
             return True
-        self.ended(f"{self._feed.device} sends {unit.format.codec} now")
+        self.ended(f"{self._feed.device} sends another {form.codec} now")
         return False
 
     # What waits.

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from axis_nvr.config import CameraConfig
 from axis_nvr.media.buffer import GopBuffer
-from axis_nvr.media.formats import h264_format
+from axis_nvr.media.formats import h264_format, h265_format
 from axis_nvr.media.units import AccessUnit, AudioFormat, Codec, Format, VideoFormat
 from axis_nvr.protocols.address import StreamProtocol
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
@@ -33,6 +33,7 @@ START_US = 1_700_000_000_000_000
 PICTURE_US = 40_000
 H264 = h264_format([payloads.H264_SPS], [payloads.H264_PPS])
 OTHER_H264 = h264_format([payloads.OTHER_H264_SPS], [payloads.OTHER_H264_PPS])
+H265 = h265_format([payloads.H265_VPS], [payloads.H265_SPS], [payloads.H265_PPS])
 AAC = AudioFormat(Codec.AAC, bytes.fromhex("1408"), 16000, 1)
 CAMERAS = (
     CameraConfig("front", address="192.0.2.1"),

@@ -1,10 +1,11 @@
 """What clients see of a camera that is live."""
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from axis_nvr.media.units import Gap, GapReason
+from axis_nvr.media.units import AccessUnit, Gap, GapReason
 from axis_nvr.services.live import shared_unit
 from axis_nvr.services.live.feed import AWAY_SECONDS, LOOK_SECONDS, PATIENCE_SECONDS
 from axis_nvr.services.live.feeds import LINGER_SECONDS
@@ -17,7 +18,9 @@ from axis_nvr.wire.rtp import parse_extension
 from axis_nvr.wire.rtp_extensions import parse_replay
 from axis_nvr.wire.rtsp_headers import parse_rtp_info
 from tests.services.live.harness import (
+    AAC,
     H264,
+    H265,
     OTHER_H264,
     PICTURE_US,
     Client,
@@ -274,6 +277,21 @@ class RunTests(LiveTestCase):
         sent = self.stream.picture(key=True, form=OTHER_H264)
         self.assertEqual(client.slices()[-3:], [*OTHER_H264.parameter_sets, sent])
 
+    def test_what_was_described_no_longer_fits(self) -> None:
+        """Another codec, or sound of another rate: a BYE, and the next DESCRIBE tells the new."""
+        for form in (H265, replace(AAC, sample_rate=48000)):
+            self.recorder.end()
+            self.recorder = Recorder()
+            self.recorder.prototype = {"kinds": ("video", "audio")}
+            stream = self.recorder.record("device=yard&audio=1")
+            stream.group(1)
+            stream.sound()
+            client = self.watch("device=yard&audio=1", tracks=2)
+            track = 0 if form is H265 else 1
+            stream.buffer.push(AccessUnit(track, 5, 5, True, b"\0\0\0\2\x28\1", form))
+            self.assertEqual(client.byes(), [f"yard sends another {form.codec} now"])
+            self.assertEqual(client.byes(3), client.byes())
+
     def test_the_camera_goes_and_comes_back(self) -> None:
         """Who watches waits, and goes on with the next key frame, at its time."""
         self.stream.group(2)
@@ -331,6 +349,7 @@ class RunTests(LiveTestCase):
         expected = {ntp_from_utc_us(first_us): True, ntp_from_utc_us(self.stream.now_us): False}
         self.assertEqual(taken, expected)
         self.assertTrue(all(len(packet.payload) <= 1372 for packet in packets))
+        self.assertEqual({e.cseq for e in extensions if e is not None}, {client.cseq})
 
     def test_an_error_of_one_viewer(self) -> None:
         """Ends that viewer; the others and the recording do not notice."""
