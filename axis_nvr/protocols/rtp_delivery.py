@@ -96,7 +96,8 @@ class InterleavedDelivery:
         parts: list[bytes] = []
         for packet in packets:
             parts += (_FRAME.pack(0x24, channel, len(packet)), packet)
-        self.connection.write(b"".join(parts))
+        if parts:
+            self.connection.write(b"".join(parts))
         return True
 
     def send_report(self, data: bytes) -> None:

@@ -6,6 +6,7 @@ slowest of them.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,12 @@ from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.services.library import Library
 from axis_nvr.services.playback.presentations import FEATURES, Playbacks
 from axis_nvr.services.reading_pool import ReadingPool
+from axis_nvr.session.replay.frames import Chooser
+from axis_nvr.session.replay.order import Frames
 from axis_nvr.storage.errands import Errands
 from axis_nvr.storage.files import Files
+from axis_nvr.wire.avcc import parse_avcc
+from axis_nvr.wire.hvcc import parse_hvcc
 from axis_nvr.wire.nal import split_sample
 from axis_nvr.wire.ntp import NTP_TO_UNIX_SECONDS
 from tests.integration.peers import (
@@ -31,6 +36,7 @@ from tests.integration.peers import (
     start_program,
 )
 from tests.integration.pictures import picture_group
+from tests.integration.test_players import make_source, read_units
 from tests.services.export.exporting import Store
 from tests.storage.making import START_US
 
@@ -146,6 +152,28 @@ class PlaybackTests(TestCase):
         self.assertEqual(len(recorded), 2 * GROUPS * FRAMES)
         for frames in played:
             self.assertEqual(frames, recorded)
+
+    async def test_without_b_pictures(self) -> None:
+        """What ``Frames: predicted`` leaves of a pyramid and of open groups decodes as before."""
+        sources = Path("players-sources")  # made once, for all tests
+        sources.mkdir(exist_ok=True)
+        for name, read in (("h264 with B-frames", parse_avcc), ("h265", parse_hvcc)):
+            made = read_units(make_source(sources, name), 0, name)
+            bare = made[0].format
+            assert isinstance(bare, VideoFormat)
+            record = read(bare.codec_private)
+            sets = [*getattr(record, "vps", ()), *record.sps, *record.pps]
+            form = replace(bare, parameter_sets=tuple(sets))
+            units = [unit._replace(format=form) for unit in made]
+            chosen = Chooser(Frames.PREDICTED).choose(units)
+            self.assertTrue(40 < len(chosen) < 110, len(chosen))
+            both: list[list[str]] = []
+            for kind, some in (("all", units), ("predicted", chosen)):
+                path = Path(f"{self.mktemp()}-{kind}")
+                path.write_bytes(b"".join(map(byte_stream, some)))
+                both.append(await self.frames(str(path)))
+            self.assertEqual((len(both[0]), len(both[1])), (len(units), len(chosen)))
+            self.assertLessEqual(set(both[1]), set(both[0]))
 
     async def test_gstreamer(self) -> None:
         """As an ONVIF client: all of it, from elsewhere, backwards; in time and not.
