@@ -125,8 +125,6 @@ class Run:
         """Send, from now on."""
         self.is_playing = True
         self._report_at = self._clock.seconds()
-        self._has_left = False
-        self._leave_at = None
         self._send_due()
 
     def hold(self) -> None:

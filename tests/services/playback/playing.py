@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import AccessUnit, Gap, GapReason, VideoFormat
@@ -22,6 +23,9 @@ from tests.storage.making import DETAILS, START_US, gop_of, unit
 from tests.storage.reading.streams import H264, OTHER_SOUND
 
 STEP_US = 40_000
+SECOND_US = 1_000_000
+#: Behind a gap of ten seconds.
+LATER_US = START_US + 12 * SECOND_US
 PATH = "/axis-media/media.amp"
 
 
@@ -260,3 +264,37 @@ class Viewer(MemoryClient):
 def times(seen: Iterable[Seen], since_us: int = START_US) -> list[int]:
     """When units were taken, in milliseconds since a time."""
     return [(one.utc_us - since_us) // 1000 for one in seen]
+
+
+class PlaybackTestCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.cinema = Cinema(self.mktemp())
+        self.addCleanup(self.cinema.close)
+
+    def assert_near(self, found: float, wanted: float, by: float) -> None:
+        self.assertLessEqual(abs(found - wanted), by, (found, wanted))
+
+    def assert_counted(self, viewer: Viewer) -> None:
+        """No sequence number is left out or comes twice."""
+        numbers = viewer.numbers()
+        wanted = [(numbers[0] + at) & 0xFFFF for at in range(len(numbers))]
+        self.assertEqual(numbers, wanted)
+
+    def record(self, **more: Any) -> str:
+        """Two sections of two seconds, ten seconds apart."""
+        later = groups(LATER_US, 10, **more)
+        later[0] = group(LATER_US, is_behind_gap=True, **more)
+        return self.cinema.record([*groups(START_US, 10, **more), *later])
+
+    def viewer(self, recording: str, more: str = "", tracks: int = 1, **headers: str) -> Viewer:
+        viewer = self.cinema.connect()
+        query = f"recordingid={recording}&onvifreplayext=1{more}"
+        self.assertEqual(viewer.open(query, tracks, **headers).status, 200)
+        return viewer
+
+    def fetch(self, recording: str, **headers: str) -> tuple[Any, Viewer]:
+        """Play as fast as it goes."""
+        viewer = self.viewer(recording)
+        response = viewer.start(**{"Rate_Control": "no", **headers})
+        viewer.drain()
+        return response, viewer

@@ -1,33 +1,21 @@
 """Recordings played over RTSP: from where, in what order, when, and what is said about it."""
 
 from itertools import pairwise
-from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from axis_nvr.media.units import Gap, GapReason
-from axis_nvr.services.playback.run import LEAVE_SECONDS, POLL_SECONDS
-from axis_nvr.services.playback.source import Tracks
-from axis_nvr.storage.reading import blocks
+from axis_nvr.services.playback.run import LEAVE_SECONDS
 from axis_nvr.wire.rtcp import Bye, SenderReport
 from axis_nvr.wire.rtp import parse_extension
 from axis_nvr.wire.rtsp_headers import parse_rtp_info
 from tests.services.playback.playing import (
+    LATER_US,
     PATH,
-    STEP_US,
-    Cinema,
+    PlaybackTestCase,
     Viewer,
-    group,
     groups,
-    picture,
     times,
 )
-from tests.storage.making import START_US, Bench, gop_of, sound_gop, unit
-from tests.storage.reading.streams import H264, H265, OTHER_SOUND, SOUND
+from tests.storage.making import START_US
 
-SECOND_US = 1_000_000
-#: Behind a gap of ten seconds.
-LATER_US = START_US + 12 * SECOND_US
 #: 2024-05-06T07:08:09.012345Z, as START_US
 CLOCK = "clock=20240506T0708{:09.6f}Z"
 
@@ -35,40 +23,6 @@ CLOCK = "clock=20240506T0708{:09.6f}Z"
 def clock(us: int) -> str:
     """A time so far behind the start, as ``Range`` has it."""
     return CLOCK.format(9.012345 + us / 1e6).removeprefix("clock=")
-
-
-class PlaybackTestCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.cinema = Cinema(self.mktemp())
-        self.addCleanup(self.cinema.close)
-
-    def assert_near(self, found: float, wanted: float, by: float) -> None:
-        self.assertLessEqual(abs(found - wanted), by, (found, wanted))
-
-    def assert_counted(self, viewer: Viewer) -> None:
-        """No sequence number is left out or comes twice."""
-        numbers = viewer.numbers()
-        wanted = [(numbers[0] + at) & 0xFFFF for at in range(len(numbers))]
-        self.assertEqual(numbers, wanted)
-
-    def record(self, **more: Any) -> str:
-        """Two sections of two seconds, ten seconds apart."""
-        later = groups(LATER_US, 10, **more)
-        later[0] = group(LATER_US, is_behind_gap=True, **more)
-        return self.cinema.record([*groups(START_US, 10, **more), *later])
-
-    def viewer(self, recording: str, more: str = "", tracks: int = 1, **headers: str) -> Viewer:
-        viewer = self.cinema.connect()
-        query = f"recordingid={recording}&onvifreplayext=1{more}"
-        self.assertEqual(viewer.open(query, tracks, **headers).status, 200)
-        return viewer
-
-    def fetch(self, recording: str, **headers: str) -> tuple[Any, Viewer]:
-        """Play as fast as it goes."""
-        viewer = self.viewer(recording)
-        response = viewer.start(**{"Rate_Control": "no", **headers})
-        viewer.drain()
-        return response, viewer
 
 
 class UrlTests(PlaybackTestCase):
@@ -493,192 +447,3 @@ class ExtensionTests(PlaybackTestCase):
         self.assertGreater(len(packets), 15)
         self.assertEqual(with_it[0][28] & 31, 7)  # the SPS of the key frame
         self.assertLessEqual(max(map(len, packets)), 1400)
-
-
-class PartsTests(PlaybackTestCase):
-    """A group so large that it is told in parts."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.patch(blocks, "MAX_GROUP_BYTES", 3000)
-        writer = self.cinema.open(START_US, *groups(START_US, 2))
-        for at in range(4):  # without a key frame: it belongs to the group before
-            start_us = START_US + (10 + 5 * at) * STEP_US
-            units = [picture(start_us + i * STEP_US, key=False, size=500) for i in range(5)]
-            gop = gop_of(units, start_us + 5 * STEP_US, starts_at_sync=False)
-            self.cinema.write(writer, gop)
-        self.cinema.write(writer, *groups(START_US + 30 * STEP_US, 2))
-        self.cinema.finish(writer)
-        self.name = writer.recording_id
-
-    def test_from_within(self) -> None:
-        """From the key frame that its group begins with."""
-        _, viewer = self.fetch(self.name, Range="npt=1.1-")
-        self.assertEqual(times(viewer.seen()), list(range(200, 1600, 40)))
-
-    def test_backwards(self) -> None:
-        """The parts are put together, up to the start or all."""
-        tail = list(range(0, 200, 40))
-        _, viewer = self.fetch(self.name, Range="npt=1.1-", Scale="-1")
-        self.assertEqual(times(viewer.seen()), [*range(200, 1101, 40), *tail])
-        _, viewer = self.fetch(self.name, Scale="-1")
-        late = [*range(1400, 1600, 40), *range(1200, 1400, 40)]
-        self.assertEqual(times(viewer.seen()), [*late, *range(200, 1200, 40), *tail])
-
-
-class GrowingTests(PlaybackTestCase):
-    def test_it_goes_on_as_it_is_recorded(self) -> None:
-        """The newest picture is sent at once and bears no mark; the end comes with the end."""
-        writer = self.cinema.open(START_US, *groups(START_US, 5))
-        viewer = self.viewer(writer.recording_id)
-        viewer.start()
-        viewer.watch(2)
-        self.assertEqual(times(viewer.seen()), list(range(0, 1000, 40)))
-        self.cinema.write(writer, *groups(START_US + SECOND_US, 5))
-        viewer.watch(POLL_SECONDS + 0.05)
-        self.assertGreater(len(viewer.seen()), 25)
-        self.assertLess(len(viewer.seen()), 36)  # in time, and not all at once
-        viewer.watch(2)
-        self.assertEqual(times(viewer.seen()), list(range(0, 2000, 40)))
-        marks = {one.marks for one in viewer.seen()[1:]}
-        self.assertEqual(marks, {"", "C"})
-        self.assertNotIn(Bye, {type(one) for one in viewer.reports_of()})
-        self.cinema.finish(writer)
-        viewer.watch(1)
-        self.assertIsInstance(viewer.reports_of()[-1], Bye)
-
-    def test_from_the_future(self) -> None:
-        """From the newest on, as it comes."""
-        writer = self.cinema.open(START_US, *groups(START_US, 5))
-        viewer = self.viewer(writer.recording_id)
-        self.assertEqual(viewer.start(Range="npt=100-", Rate_Control="no").status, 200)
-        viewer.watch(0.1)
-        self.assertEqual(times(viewer.seen()), list(range(800, 1000, 40)))
-        self.cinema.write(writer, *groups(START_US + SECOND_US, 1))
-        viewer.watch(POLL_SECONDS * 2)
-        self.assertEqual(times(viewer.seen()), list(range(800, 1200, 40)))
-
-    def test_after_the_end(self) -> None:
-        """The session stays, and plays again."""
-        viewer = self.viewer(self.record())
-        viewer.start(Rate_Control="no")
-        viewer.drain()
-        count = len(viewer.seen())
-        self.assertEqual(viewer.start(Range="npt=0-", Rate_Control="no").status, 200)
-        viewer.drain()
-        self.assertEqual(len(viewer.seen()), 2 * count)
-        self.assertEqual(viewer.start(Rate_Control="no").status, 200)
-        viewer.drain()
-        self.assertEqual(len(viewer.seen()), 3 * count)
-
-
-class TroubleTests(PlaybackTestCase):
-    def bench(self) -> Bench:
-        return self.cinema.shelves.disks["HDD_DISK"].bench
-
-    def test_a_block_that_goes(self) -> None:
-        """What is missing is a gap; the rest is played."""
-        name = self.record(size=30_000)
-        viewer = self.viewer(name)
-        viewer.start()
-        viewer.watch(0.5)
-        self.bench().blocks()[1].unlink()
-        viewer.watch(4)
-        seen = viewer.seen()
-        self.assertEqual(times(seen), list(range(0, 2000, 40)))
-        self.assertIn("E", seen[-1].marks)
-        self.assertIsInstance(viewer.reports_of()[-1], Bye)
-
-    def test_damage(self) -> None:
-        """A broken group is a gap between what is good."""
-        name = self.cinema.record(groups(START_US, 10))
-        (block,) = self.bench().blocks()
-        data = bytearray(block.read_bytes())
-        at = data.index(b"%d" % (START_US + SECOND_US))
-        data[at] ^= 1
-        block.write_bytes(data)
-        _, viewer = self.fetch(name)
-        seen = viewer.seen()
-        wanted = [*range(0, 1000, 40), *range(1200, 2000, 40)]
-        self.assertEqual(times(seen), wanted)
-        self.assertEqual(seen[24].marks, "E")
-
-    def test_a_disk_that_goes(self) -> None:
-        """The playback ends, and the server stays."""
-        name = self.record()
-        viewer = self.viewer(name)
-        viewer.start(Range="npt=0-", Scale="0.1")
-        viewer.watch(0.1)
-        self.cinema.shelves.take("HDD_DISK")
-        viewer.watch(1)
-        self.assertEqual(viewer.start(Range="npt=1-").status, 503)
-        self.assertEqual(self.cinema.connect().open(f"recordingid={name}").status, 404)
-        self.cinema.shelves.put("HDD_DISK")
-
-    def test_another_codec_has_no_place(self) -> None:
-        """Its pictures are a gap; those of the first come again."""
-        other = groups(START_US + SECOND_US, 5, form=H265)
-        name = self.cinema.record(
-            [*groups(START_US, 5), *other, *groups(START_US + 2 * SECOND_US, 5)]
-        )
-        _, viewer = self.fetch(name)
-        self.assertEqual(times(viewer.seen()), [*range(0, 1000, 40), *range(2000, 3000, 40)])
-
-
-class TracksTests(SynchronousTestCase):
-    def test_what_has_no_place(self) -> None:
-        """It is left out, and what it tells of a gap is told by what follows it."""
-        tracks = Tracks({0: H264, 1: OTHER_SOUND})
-        gap = Gap(0, 1, GapReason.DISCONNECTED)
-        lost = unit(1, track=1, form=SOUND, gap=gap)
-        kept = unit(2, form=H264)
-        moved = unit(3, track=2, form=OTHER_SOUND)
-        self.assertEqual(
-            tracks.sort([lost, kept, moved]), [kept._replace(gap=gap), moved._replace(track=1)]
-        )
-
-
-class SoundAloneTests(PlaybackTestCase):
-    def test_without_pictures(self) -> None:
-        """It is played forward, and not backwards."""
-        made = [sound_gop(START_US + at * 2 * SECOND_US, form=OTHER_SOUND) for at in range(3)]
-        viewer = self.viewer(self.cinema.record(made))
-        self.assertEqual(viewer.start(Range="npt=3-", Rate_Control="no").status, 200)
-        viewer.drain()
-        seen = viewer.seen()
-        self.assertEqual(times(seen), list(range(2000, 6000, 100)))
-        self.assertEqual({one.marks for one in seen}, {"CD", "C", "CET"})
-        self.assertEqual(viewer.start(Scale="-1").status, 457)
-
-
-class DeviceTests(PlaybackTestCase):
-    def test_overlapping_recordings(self) -> None:
-        """Each moment is shown by one; what it is decoded from comes before it, marked D."""
-        first = self.cinema.open(START_US, *groups(START_US, 5))
-        second = self.cinema.open(
-            START_US + 700_000, *groups(START_US + 700_000, 5), *groups(START_US + 1_700_000, 1)
-        )
-        self.cinema.finish(first)
-        self.cinema.finish(second)
-        viewer = self.cinema.connect()
-        viewer.open("playbackdevice=front&pull=1&onvifreplayext=1")
-        viewer.start()
-        viewer.drain()
-        seen = viewer.seen()
-        later = list(range(900, 1900, 40))
-        self.assertEqual(times(seen), [*range(0, 1000, 40), *later])
-        self.assertEqual([one.marks for one in seen if "D" in one.marks], ["CD", "CD"])
-        self.assertEqual(seen[25].marks, "CD")
-
-    def test_over_all_recordings(self) -> None:
-        """One after another, as one."""
-        self.cinema.record(groups(START_US, 5))
-        self.cinema.record(groups(START_US + 60 * SECOND_US, 5))
-        viewer = self.cinema.connect()
-        viewer.open("playbackdevice=front&pull=1&onvifreplayext=1")
-        viewer.start()
-        viewer.drain()
-        seen = viewer.seen()
-        wanted = [*range(0, 1000, 40), *range(60_000, 61_000, 40)]
-        self.assertEqual(times(seen), wanted)
-        self.assertEqual([one.marks for one in seen if "E" in one.marks], ["E", "ET"])
