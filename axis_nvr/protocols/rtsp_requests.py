@@ -231,11 +231,16 @@ class RequestAnswerer:
                     return self._to_group(
                         self._multicast, track, connection, asked.blocksize, profile
                     )
-            elif offered.client_port is not None and not connection.tunnelled:
+            elif offered.client_port is not None and self._may_send_datagrams(connection):
                 delivery = self._to_client(asked, offered.client_port, session, client, connection)
                 ports = (delivery.rtp_address[1], delivery.rtcp_address[1])
                 return delivery, Transport(profile, client_port=ports, server_port=self._udp.ports)
         raise RequestRefused(461)
+
+    def _may_send_datagrams(self, connection: IClientConnection) -> bool:
+        """Whether media may leave the connection: not out of a tunnel, not in clear out of TLS."""
+        is_protected = self._srtp is not None or not connection.is_secure
+        return is_protected and not connection.tunnelled
 
     @property
     def _has_one_key(self) -> bool:

@@ -482,6 +482,18 @@ class TunnelTests(ServerTestCase):
         self.assertIn(b"WWW-Authenticate", transport.value())
 
 
+class SecureTests(ServerTestCase):
+    def test_media_does_not_leave_tls(self) -> None:
+        """Who asked for TLS gets no datagrams in clear; TCP within it is fine."""
+        self.patch(RtspServerProtocol, "is_secure", True)
+        for transport, status in ((UDP, 461), (TCP, 200), (f"{UDP},{TCP}", 200)):
+            protocol, wire = self.connect()
+            protocol.dataReceived(request("SETUP", Transport=transport))
+            (response,) = responses(wire)
+            self.assertEqual(response.status, status)
+            self.assertNotIn("client_port", response.headers.get("Transport"))
+
+
 class Names:
     """Lets everybody in, in the name that the request gives."""
 

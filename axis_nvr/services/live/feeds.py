@@ -24,6 +24,10 @@ from axis_nvr.session.server.sessions import RequestRefused
 #: Seconds a feed stays after its last user has gone.
 LINGER_SECONDS = 10.0
 
+#: Streams of one camera that are watched, when one more would be started for a viewer: each is a
+#: session that the camera must give.
+MAX_STREAMS_OF_DEVICE = 8
+
 #: Arguments of ``media.amp`` that choose how a camera makes its stream.
 STREAM_OPTIONS = frozenset(
     {
@@ -103,9 +107,12 @@ class LiveFeeds:
     def join(self, url: PresentationUrl) -> LiveFeed:
         """Take part in the feed that a URL means; `leave` it when done.
 
-        :raises RequestRefused: 404, there is no such device; 400, the options cannot be.
+        :raises RequestRefused: 404, there is no such device; 400, the options cannot be; 503,
+            its camera is asked for too many different streams already.
         """
-        lease = self._registry.acquire(self.request(url))
+        request = self.request(url)
+        self._bound(request)
+        lease = self._registry.acquire(request)
         feed = self._feeds.get(lease.stream)
         if feed is None:
             camera = url.arguments.get("device", "")
@@ -117,6 +124,18 @@ class LiveFeeds:
             lingering.cancel()
         feed.users += 1
         return feed
+
+    def _bound(self, request: StreamRequest) -> None:
+        """Refuse one stream too many of a camera; what runs already may be watched.
+
+        :raises RequestRefused: 503.
+        """
+        if request.key in {running.key for running, _ in self._registry.streams}:
+            return
+        device = request.camera.id
+        if sum(feed.device == device for feed in self._feeds.values()) >= MAX_STREAMS_OF_DEVICE:
+            words = f"{device}: {MAX_STREAMS_OF_DEVICE} different streams of it are watched"
+            raise RequestRefused(503, phrase(f"Service Unavailable: {words}"))
 
     def leave(self, feed: LiveFeed) -> None:
         """Let go of a feed."""

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from axis_nvr.media.units import AccessUnit, Gap, GapReason
 from axis_nvr.services.live import shared_unit
 from axis_nvr.services.live.feed import AWAY_SECONDS, LOOK_SECONDS, PATIENCE_SECONDS
-from axis_nvr.services.live.feeds import LINGER_SECONDS
+from axis_nvr.services.live.feeds import LINGER_SECONDS, MAX_STREAMS_OF_DEVICE
 from axis_nvr.services.stream_errors import ErrorKind, StreamError
 from axis_nvr.services.stream_status import StreamState
 from axis_nvr.session.packetizers.choose import packetizer_for
@@ -203,6 +203,18 @@ class ChoiceTests(LiveTestCase):
         self.assertIn("resolution=640x360&text=a%20b&video=1&audio=1", sent)
         self.assertNotIn("timestamp", sent)
         self.assertNotIn("event", sent)
+
+    def test_too_many_different_streams(self) -> None:
+        """One client cannot take all sessions of a camera; what runs may still be watched."""
+        stream = self.recorder.record("device=front&fps=100")
+        stream.group(1)
+        for fps in range(MAX_STREAMS_OF_DEVICE):
+            client = self.recorder.connect()
+            with self.assertRaises(ValueError):
+                client.request("DESCRIBE", client.url(f"device=front&fps={fps}"))
+        self.assertEqual(self.described("device=front&fps=99").status, 503)
+        self.assertEqual(self.described("device=front&fps=100").status, 200)
+        self.recorder.clock.pump([LOOK_SECONDS] * 100)
 
     def test_sound_is_fetched_if_it_is_asked_for(self) -> None:
         """A stream without it is not enough then."""
