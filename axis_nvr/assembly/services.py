@@ -23,6 +23,7 @@ from axis_nvr.services.export.jobs import ExportJobs
 from axis_nvr.services.export_seal import Sealer
 from axis_nvr.services.exporting import Exports, Maker
 from axis_nvr.services.recorder import Recorder
+from axis_nvr.services.status import RecorderReport
 from axis_nvr.services.triggered import TriggeredRecordings
 from axis_nvr.storage.files import Files
 from axis_nvr.vapix.api import Services
@@ -65,13 +66,17 @@ def make_services(
     usb_disk = base.config.usb_disk
     external = {} if usb_disk is None else {"USB_DISK": usb_disk}
 
+    def report() -> RecorderReport:
+        told = recorder.report
+        return replace(told, camera_events=camera_events.reports, rules=triggered.reports)
+
     tell_failed = events.system.action_failed
     groups, trusted = archive.groups, certificates.bundle
 
     return Services(
         serial=base.serial,
         build_date=base.release.build_date,
-        report=lambda: replace(recorder.report, camera_events=camera_events.reports),
+        report=report,
         accounts=Accounts(database, vault, f"AXIS_{base.serial}"),
         audit=Audit(database, time.time),
         devices=Devices(database, vault, base.config.cameras, changed, certificates.bundle),

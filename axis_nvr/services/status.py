@@ -80,6 +80,20 @@ class DiskReport:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleReport:
+    """A rule that records, or those that record together by a group.
+
+    :param names: of the rules.
+    :param state: in a word or two.
+    :param detail: the recording that is made, or why none can be.
+    """
+
+    names: tuple[str, ...]
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RecorderReport:
     """The recorder at one moment.
 
@@ -87,6 +101,7 @@ class RecorderReport:
     :param buffered_bytes: in all pre-buffers together, of at most `buffer_limit_bytes`.
     :param buffer_drops: groups that left a pre-buffer early because of the common limit.
     :param camera_events: of the devices whose events are listened to.
+    :param rules: those that record.
     """
 
     version: str
@@ -101,3 +116,4 @@ class RecorderReport:
     buffer_limit_bytes: int
     buffer_drops: int
     camera_events: tuple[CameraEventsReport, ...] = ()
+    rules: tuple[RuleReport, ...] = ()

@@ -32,6 +32,7 @@ from axis_nvr.media.stream_options import StreamOptions
 from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.groups import Groups
 from axis_nvr.services.recordings import Order, Recordings
+from axis_nvr.services.status import RuleReport
 from axis_nvr.services.stream_registry import StreamLease
 from axis_nvr.services.triggered_recording import TriggeredOrder, TriggeredRecording
 
@@ -93,7 +94,8 @@ class Armed:
     @property
     def status(self) -> str:
         """How it is, for people."""
-        return self._recording.words
+        report = self._recording.report
+        return f"{report.state}: {report.detail}" if report.detail else report.state
 
     @property
     def recording_id(self) -> str:
@@ -151,6 +153,11 @@ class TriggeredRecordings:
         for timer in self._lingering:
             timer.cancel()
         self._lingering.clear()
+
+    @property
+    def reports(self) -> tuple[RuleReport, ...]:
+        """How all of them are, for people."""
+        return tuple(recording.report for recording in self._all)
 
     def check(self, order: TriggeredOrder) -> None:
         """Look whether something could be armed, as things are now.

@@ -29,6 +29,7 @@ from twisted.logger import Logger
 from axis_nvr.errors import NvrError
 from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.recordings import Order, Recordings, Run
+from axis_nvr.services.status import RuleReport
 from axis_nvr.services.stream_registry import StreamLease, StreamRequest
 from axis_nvr.services.stream_status import StreamState
 from axis_nvr.services.trigger_machine import Trigger, TriggerInputs, TriggerMachine
@@ -176,14 +177,17 @@ class TriggeredRecording:
         self._cancel_timers()
 
     @property
-    def words(self) -> str:
+    def report(self) -> RuleReport:
         """How it is, for people."""
+        names = tuple(armed.rule for armed in self.members)
         if self.run is not None:
             named = self.run.ids[-1] if self.run.ids else "as soon as the disk is ready"
-            return f"recording {named}"
+            return RuleReport(names, "recording", named)
         if self.state.startswith("blocked") or self._lease is None:
-            return f"cannot record: {self._problem or 'the recorder has not started'}"
-        return "ended by hand" if self.state == "dismissed" else "armed"
+            return RuleReport(
+                names, "cannot record", self._problem or "the recorder has not started"
+            )
+        return RuleReport(names, "ended by hand" if self.state == "dismissed" else "armed")
 
     def _doubt(self, words: str) -> None:
         if words != self._problem:

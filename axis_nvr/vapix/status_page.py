@@ -15,6 +15,7 @@ from axis_nvr.services.status import (
     IdleCamera,
     RecorderReport,
     RecordingReport,
+    RuleReport,
     StreamReport,
 )
 from axis_nvr.services.stream_status import StreamState, TrackStatus
@@ -40,6 +41,8 @@ COLOURS = {
     "closing": "busy",
     "waiting": "bad",
     "no pictures": "bad",
+    "armed": "good",
+    "cannot record": "bad",
     "ok": "good",
     "starting": "busy",
 }
@@ -94,8 +97,8 @@ def status_page(report: RecorderReport) -> str:
         f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">'
         f"<title>axis_nvr{' (!)' if problems else ''}</title><style>{STYLE}</style></head><body>"
         f"<main>{_header(report)}{_verdict(report, problems)}"
-        f"{_cameras(report)}{_events(report.camera_events)}{_recordings(report.recordings)}"
-        f"{_disks(report)}{_memory(report)}"
+        f"{_cameras(report)}{_events(report.camera_events)}{_rules(report.rules)}"
+        f"{_recordings(report.recordings)}{_disks(report)}{_memory(report)}"
         "</main></body></html>\n"
     )
 
@@ -112,6 +115,9 @@ def find_problems(report: RecorderReport) -> Iterable[str]:
         if status is not None and COLOURS.get(status.state, "off") == "bad":
             why = status.last_error.words if status.last_error else status.state
             yield f"Camera {events.device}: its events are not heard: {why}"
+    for rule in report.rules:
+        if COLOURS.get(rule.state) == "bad":
+            yield f"Rule {', '.join(rule.names)}: {rule.state}: {rule.detail}"
     for recording in report.recordings:
         if recording.job.is_dropping:
             yield f"Recording {recording.job.name}: pictures are being lost, the disk takes none"
@@ -237,6 +243,15 @@ def _track(track: TrackStatus) -> str:
     if track.sample_rate:
         words.append(f"{track.sample_rate / 1000:g} kHz, {count_words(track.channels, 'channel')}")
     return escape(" ".join(words))
+
+
+def _rules(rules: Iterable[RuleReport]) -> str:
+    rows = [
+        f"<tr><td><b>{'<br>'.join(map(escape, rule.names))}</b></td>"
+        f"<td>{_state(rule.state)}{_dim(rule.detail)}</td></tr>"
+        for rule in rules
+    ]
+    return _table("Rules that record", ["Rule", "State"], rows, "") if rows else ""
 
 
 def _recordings(recordings: Iterable[RecordingReport]) -> str:

@@ -36,7 +36,7 @@ class FrameTests(TriggerTestCase):
         self.play(8.5)
         self.assertEqual((armed.status, armed.recording_id), ("armed", ""))
         armed.start(self.now_us)
-        self.assertEqual((armed.status, armed.recording_id), ("recording R1", "R1"))
+        self.assertEqual((armed.status, armed.recording_id), ("recording: R1", "R1"))
         self.assertEqual(self.frames(), list(range(30, 80)))
         self.assertEqual(self.disk.named_from, [(NOON + 3) * 1_000_000])
 
@@ -191,6 +191,8 @@ class SharingTests(TriggerTestCase):
         for armed in rules:
             armed.start(self.now_us)
         self.assertEqual(len(self.streams), 1)
+        told = [(report.names, report.state) for report in self.triggered.reports]
+        self.assertEqual(told, [((f"rule {number}",), "recording") for number in range(1, 11)])
         firsts = [self.frames(number)[0] for number in range(10)]
         self.assertEqual(firsts, [150 - 10 * number for number in range(1, 11)])
         rules[-1].disarm()

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.services.camera_events.report import CameraEventsReport
+from axis_nvr.services.status import RuleReport
 from axis_nvr.services.stream_errors import ErrorKind, StreamError
 from axis_nvr.services.stream_status import StreamState
 from axis_nvr.storage.housekeeping import ChoreReport, Progress
@@ -180,6 +181,21 @@ class PageTests(SynchronousTestCase):
         """Streams that are held for rules are no fault, and not nothing."""
         text = Text(status_page(replace(WELL, recordings=()))).text
         self.assertIn("Ready: 2 streams held for rules and viewers", text)
+
+    def test_rules_that_record(self) -> None:
+        """Each has a line; one that cannot record is told at the top."""
+        rules = (
+            RuleReport(("Motion <front>",), "recording", "20260101_000000_A1B2_ACCC8E012345"),
+            RuleReport(("one", "two"), "armed"),
+            RuleReport(("Yard",), "cannot record", "no recording group 'yard'"),
+        )
+        page = Text(status_page(replace(WELL, rules=rules)))
+        self.assertEqual(page.open, [])
+        for words in ("Rules that record", "Motion <front>", "one two armed", "1 thing needs"):
+            self.assertIn(words, " ".join(page.text.split()))
+        problems = list(find_problems(replace(WELL, rules=rules)))
+        self.assertEqual(problems, ["Rule Yard: cannot record: no recording group 'yard'"])
+        self.assertNotIn("Rules that record", Text(status_page(WELL)).text)
 
     def test_a_recorder_that_starts(self) -> None:
         """Between nothing and recording it is starting."""
