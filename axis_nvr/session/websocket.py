@@ -20,7 +20,7 @@ from typing import NamedTuple
 from wsproto.connection import Connection, ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.extensions import PerMessageDeflate
-from wsproto.frame_protocol import FrameProtocol
+from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 
 from axis_nvr.errors import LocalProtocolError
 
@@ -253,6 +253,40 @@ class SharedText:
         return frame
 
 
+class Deflate(PerMessageDeflate):
+    """Compression that stands a ping between the fragments of a message.
+
+    wsproto 1.3 takes a control frame for the end of the message that it interrupts.
+    """
+
+    _is_control = False
+
+    def frame_inbound_header(
+        self,
+        proto: FrameDecoder | FrameProtocol,
+        opcode: Opcode,
+        rsv: RsvBits,
+        payload_length: int,
+    ) -> CloseReason | RsvBits:
+        """Begin a frame."""
+        self._is_control = opcode.iscontrol()
+        if self._is_control:
+            return RsvBits(False, False, False)  # none may be set
+        return super().frame_inbound_header(proto, opcode, rsv, payload_length)
+
+    def frame_inbound_payload_data(
+        self, proto: FrameDecoder | FrameProtocol, data: bytes
+    ) -> bytes | CloseReason:
+        """Unpack a part of a frame."""
+        return data if self._is_control else super().frame_inbound_payload_data(proto, data)
+
+    def frame_inbound_complete(
+        self, proto: FrameDecoder | FrameProtocol, fin: bool
+    ) -> bytes | CloseReason | None:
+        """End a frame."""
+        return None if self._is_control else super().frame_inbound_complete(proto, fin)
+
+
 #: Parameters of an offer of permessage-deflate that we can agree to. One that narrows the server's
 #: window is not among them: frames are made once for all clients.
 _PARAMETER = re.compile(
@@ -260,7 +294,7 @@ _PARAMETER = re.compile(
 )
 
 
-def agreed_deflate(offers: Iterable[str]) -> tuple[PerMessageDeflate, str] | None:
+def agreed_deflate(offers: Iterable[str]) -> tuple[Deflate, str] | None:
     """Agree to the first offer of permessage-deflate that suits a server; None: to none.
 
     Neither side keeps its window from one message to the next: a client would cost 300 KiB.
@@ -274,9 +308,7 @@ def agreed_deflate(offers: Iterable[str]) -> tuple[PerMessageDeflate, str] | Non
         name, *parameters = (part.strip() for part in offer.split(";"))
         if name != PerMessageDeflate.name or not all(map(_PARAMETER.fullmatch, parameters)):
             continue
-        extension = PerMessageDeflate(
-            client_no_context_takeover=True, server_no_context_takeover=True
-        )
+        extension = Deflate(client_no_context_takeover=True, server_no_context_takeover=True)
         agreed = extension.accept(offer)
         if isinstance(agreed, str):  # not if the window is none of 9 to 15 bits
             return extension, f"{name}; {agreed}"

@@ -19,11 +19,10 @@ import h11
 from wsproto import WSConnection
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import AcceptConnection, RejectConnection, Request
-from wsproto.extensions import PerMessageDeflate
 from wsproto.utilities import RemoteProtocolError as BrokenRule
 
 from axis_nvr.errors import LocalProtocolError, PeerRefused, RemoteProtocolError
-from axis_nvr.session.websocket import Limits, WebSocketDialogue, agreed_deflate
+from axis_nvr.session.websocket import Deflate, Limits, WebSocketDialogue, agreed_deflate
 
 #: Bytes of the head that a server may answer with.
 MAX_HEAD_BYTES = 16384
@@ -133,7 +132,7 @@ class ClientHandshake:
         self._request = Request(
             host=host,
             target=target,
-            extensions=[PerMessageDeflate(True, None, True)] if deflate else [],
+            extensions=[Deflate(True, None, True)] if deflate else [],
             extra_headers=[(name.encode(), value.encode("latin-1")) for name, value in headers],
             subprotocols=list(subprotocols),
         )

@@ -21,8 +21,11 @@ from axis_nvr.protocols.bonjour_responder import legacy_answer
 from axis_nvr.session.media import MediaReceiver
 from axis_nvr.session.srtp import SrtpKey, SrtpReceiver
 from axis_nvr.session.tracks import describe_tracks
+from axis_nvr.session.websocket import Limits
+from axis_nvr.session.websocket_handshake import ClientHandshake, ServerHandshake
 from axis_nvr.storage.xml import parse_block, parse_recording
 from axis_nvr.vapix.soap import document as soap_document
+from axis_nvr.vapix.websocket import event_messages
 from axis_nvr.wire import (
     aac,
     authentication,
@@ -149,6 +152,41 @@ def responder() -> Target:
     return receive
 
 
+def websocket(data: bytes) -> None:
+    """Take frames of a WebSocket, packed ones among them, and read the texts as requests."""
+    asked = [(name.encode(), value.encode()) for name, value in OPENING.items()]
+    _, dialogue = ServerHandshake(asked).accept("", Limits(), 0.0, deflate=True)
+    for message in dialogue.receive(data, 0.0):
+        if isinstance(message, str):
+            event_messages.Request().read(message)
+
+
+def websocket_request(data: bytes) -> None:
+    """Read a request for a WebSocket, a part of the bytes in each header."""
+    parts = data.split(b"\0")
+    values = [*parts, *(value.encode() for value in list(OPENING.values())[len(parts) :])]
+    headers = zip(map(str.encode, OPENING), values, strict=False)
+    ServerHandshake(headers).accept("", Limits(), 0.0, deflate=True)
+
+
+def websocket_answer(data: bytes) -> None:
+    """Read what a server answers to a request for a WebSocket."""
+    handshake = ClientHandshake("camera", "/", deflate=True)
+    handshake.request()
+    handshake.receive(data, Limits(), 0.0)
+
+
+#: A request for a WebSocket that is fine.
+OPENING = {
+    "Sec-WebSocket-Extensions": "permessage-deflate",
+    "Sec-WebSocket-Protocol": "binary",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version": "13",
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Host": "nvr",
+}
+
 TARGETS: dict[str, Target] = {
     "sdp": session_description,
     "rtp": rtp_packet,
@@ -186,5 +224,9 @@ TARGETS: dict[str, Target] = {
     "notifications": notification.parse_document,
     "topic-filter": partial(header, topics.TopicFilter.parse),
     "item-filter": partial(header, item_filter.ItemFilter.parse),
+    "websocket": websocket,
+    "websocket-request": websocket_request,
+    "websocket-answer": websocket_answer,
+    "event-request": lambda data: event_messages.Request().read(data.decode("latin-1")),
     "schedule": partial(header, schedule.parse_schedule),
 }

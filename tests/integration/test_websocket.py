@@ -36,6 +36,8 @@ CONFIGURE = json.dumps(
     }
 )
 COUNT = 200
+#: How long anybody waits for anything.
+PATIENCE_SECONDS = 20
 
 
 class ServerTests(TestCase):
@@ -73,7 +75,7 @@ class ServerTests(TestCase):
             for compression in (None, "deflate"):
                 configured = queue.Queue[str]()
                 listening = deferToThread(listen, url, compression, configured)
-                answer = json.loads(await deferToThread(configured.get, timeout=10))
+                answer = json.loads(await deferToThread(configured.get, timeout=PATIENCE_SECONDS))
                 self.assertEqual(answer["data"], {})
                 for number in range(COUNT):
                     filling = "x" * (5000 if number % 10 == 0 else 10)
@@ -103,12 +105,12 @@ def listen(url: str, compression: str | None, configured: "queue.Queue[str]") ->
     with connect_peer(url, compression=compression, ssl=context, proxy=None) as peer:
         extensions = [type(extension).__name__ for extension in peer.protocol.extensions]
         peer.send(CONFIGURE)
-        configured.put(str(peer.recv()))
-        messages = [json.loads(peer.recv()) for _ in range(COUNT)]
-        ponged = peer.ping().wait(10)
+        configured.put(str(peer.recv(PATIENCE_SECONDS)))
+        messages = [json.loads(peer.recv(PATIENCE_SECONDS)) for _ in range(COUNT)]
+        ponged = peer.ping().wait(PATIENCE_SECONDS)
         peer.send(b"no text")
         try:
-            peer.recv()
+            peer.recv(PATIENCE_SECONDS)
         except ConnectionClosed as closed:
             code = 0 if closed.rcvd is None else closed.rcvd.code
     told = [message["params"]["notification"]["message"]["data"] for message in messages]
@@ -143,16 +145,16 @@ class ClientTests(TestCase):
         """We hear what the peer sends, in fragments, packed or not, and its close code."""
 
         def handle(peer: Any) -> None:
-            heard = peer.recv()
+            heard = peer.recv(PATIENCE_SECONDS)
             peer.send(["frag", "men", "ted"])
             peer.send(heard * 1000)
             peer.send(bytes(100_000))
             peer.close(4001, "enough")
 
         server = serve(handle, "127.0.0.1", 0)
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        self.addCleanup(thread.join)
+        self.addCleanup(thread.join, PATIENCE_SECONDS)
         self.addCleanup(server.shutdown)
         endpoint = HostnameEndpoint(reactor, "127.0.0.1", server.socket.getsockname()[1])
         for deflate in (False, True):

@@ -245,6 +245,20 @@ class MessageTests(SynchronousTestCase):
         plain.send(shared)
         self.assertEqual(plain.take_output(), b"\x81\x2d" + b"hello" * 9)
 
+    def test_a_ping_within_a_packed_message(self) -> None:
+        """A ping between the fragments of a packed message harms neither it nor the next."""
+        packed = deflated(b"hello" * 99)
+        stream = frame(Opcode.TEXT, packed[:5], fin=False, rsv1=True) + frame(Opcode.PING, b"x")
+        stream += frame(Opcode.CONTINUATION, packed[5:])
+        for step in (1, len(stream)):
+            dialogue, received = server(b"permessage-deflate"), []
+            for start in range(0, len(stream * 2), step):
+                received += dialogue.receive((stream * 2)[start : start + step], 100.0)
+            self.assertEqual(received, ["hello" * 99] * 2)
+            self.assertEqual(dialogue.take_output(), b"\x8a\x01x" * 2)
+        dialogue.receive(frame(Opcode.PING, b"x", rsv1=True), 100.0)
+        self.assertEqual(dialogue.close_code, 1002)
+
     def test_broken_rules_end_the_connection(self) -> None:
         """What breaks a rule is answered with a close frame, and nothing after it is read."""
         for broken, code in (

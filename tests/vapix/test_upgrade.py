@@ -102,6 +102,7 @@ class UpgradeTests(SocketTestCase):
         filler = b"\x8a\x80\x00\x00\x00\x00"  # pongs that nobody asked for
         self.client.channel.dataReceived(filler * 5000)
         self.assertEqual(self.client.transport.producerState, "paused")
+        self.client.channel.pauseProducing()  # as if an answer before had not been read
         self.waited.callback(None)
         self.assertEqual(self.client.transport.producerState, "producing")
         dialogue = handshake.receive(self.client.transport.value(), Limits(), 0.0)
