@@ -1,9 +1,10 @@
 """A recorder whose recordings are played in memory: real disks, no socket, a clock told to move."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from twisted.internet.task import Clock
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.media.gop import Gop
@@ -16,7 +17,7 @@ from axis_nvr.wire.ntp import utc_us_from_ntp
 from axis_nvr.wire.rtcp import RtcpPacket, parse_compound
 from axis_nvr.wire.rtp import parse_extension, parse_packet
 from axis_nvr.wire.rtp_extensions import parse_replay
-from axis_nvr.wire.rtsp import Response
+from axis_nvr.wire.rtsp import Headers, Request, Response, encode
 from tests.services.shelves import Shelves
 from tests.simulator.client import HOST, MemoryClient, MemoryTransport
 from tests.storage.making import DETAILS, START_US, gop_of, unit
@@ -27,6 +28,8 @@ SECOND_US = 1_000_000
 #: Behind a gap of ten seconds.
 LATER_US = START_US + 12 * SECOND_US
 PATH = "/axis-media/media.amp"
+#: Milliseconds that an answer may take.
+MAX_WAIT_STEPS = 500
 
 
 def picture(
@@ -78,12 +81,18 @@ class Seen(NamedTuple):
 
 
 class Cinema:
-    """Disks, what is on them, and an RTSP server that plays it."""
+    """Disks, what is on them, and an RTSP server that plays it.
+
+    :ivar read_seconds: how long each look at a disk takes.
+    """
 
     def __init__(self, folder: str) -> None:
+        self.read_seconds = 0.0
         self.clock = Clock()
         self.clock.advance(1000)
         self.shelves = Shelves(folder)
+        anything: Any = self.shelves.library
+        anything._in_thread = self._in_thread
         self.shelves.open()
         presentations = Playbacks(
             self.shelves.library,
@@ -92,6 +101,11 @@ class Cinema:
         )
         self.server = RtspServerFactory(self.clock, presentations, options=FEATURES)
         self.camera = self  # what a MemoryClient connects to
+
+    def _in_thread(self, function: Callable[[], Any]) -> "Deferred[Any]":
+        if not self.read_seconds:
+            return maybeDeferred(function)
+        return deferLater(self.clock, self.read_seconds, function)
 
     def open(self, start_us: int, *gops: Gop, disk: str = "HDD_DISK") -> RecordingWriter:
         """Begin to record."""
@@ -165,6 +179,22 @@ class Viewer(MemoryClient):
 
     def url(self, query: str = "") -> str:
         return f"rtsp://{HOST}{self.path}?{query or self.query}"
+
+    def request(self, method: str, url: str, body: bytes = b"", **headers: str) -> Response:
+        """Send a request and wait for its response; frames before it are kept."""
+        self.cseq += 1
+        fields = Headers([("CSeq", str(self.cseq))])
+        if self.session:
+            fields.add("Session", self.session)
+        for name, value in headers.items():
+            fields.set(name.replace("_", "-"), value)
+        self.protocol.dataReceived(encode(Request(method, url, fields, body)))
+        for _ in range(MAX_WAIT_STEPS):
+            if found := self.read():
+                (response,) = found
+                return response
+            self.cinema.clock.advance(0.001)
+        raise AssertionError(f"no answer to {method}")
 
     def read(self) -> list[Response]:
         """Take what came, and let more come."""

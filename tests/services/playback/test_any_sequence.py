@@ -57,10 +57,14 @@ class AnySequenceTests(SynchronousTestCase):
         units = [unit for one in made for unit in one.units]
         self.recorded = {(unit.track, unit.utc_us): bytes(unit.data) for unit in units}
 
-    @settings(max_examples=25, deadline=None)
-    @given(ACTIONS)
-    def test_promises(self, actions: list[Any]) -> None:
-        """Units that were recorded; of each PLAY in its order; behind its answer of it alone."""
+    @settings(max_examples=40, deadline=None)
+    @given(ACTIONS, st.sampled_from([0.0, 0.013]))
+    def test_promises(self, actions: list[Any], read_seconds: float) -> None:
+        """Units that were recorded; of each PLAY in its order; behind its answer of it alone.
+
+        Also while each look at the disk takes so long that time goes by in between.
+        """
+        self.cinema.read_seconds = read_seconds
         viewer = self.cinema.connect()
         viewer.open(f"recordingid={self.recording}&onvifreplayext=1", tracks=2)
         answers: list[tuple[int, Response, Play, bool]] = []
