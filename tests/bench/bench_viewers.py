@@ -28,6 +28,7 @@ from tests.bench.processes import (
     MEASURED_CORES,
     cpu_seconds,
     read_line,
+    resident_bytes,
     start,
     start_load,
     stop,
@@ -209,11 +210,13 @@ def bench(cameras: int, viewers: int, seconds: float, folder: Path) -> list[Row]
         before = cpu_seconds(pid)
         time.sleep(seconds)
         recording = (cpu_seconds(pid) - before) / seconds
+        alone = resident_bytes(pid)
         watching = start_self(LOAD_CORES, "--watch", recorder.rtsp_port, viewers, cameras, seconds)
         read_line(watching.stdout)
         before = cpu_seconds(pid)
         time.sleep(seconds)
         both = (cpu_seconds(pid) - before) / seconds
+        grown = resident_bytes(pid) - alone
         seen = json.loads(read_line(watching.stdout))
         watching.wait(10)
     finally:
@@ -235,6 +238,7 @@ def bench(cameras: int, viewers: int, seconds: float, folder: Path) -> list[Row]
             f"≤ {BUDGET_SHARE}",
         ),
         Row("packets that viewers missed", str(seen["lost"]), str(seen["packets"]), "", "0"),
+        Row("memory for each viewer", f"{grown / viewers / 1024:.0f} KiB", "", "", ""),
         Row(
             "PLAY to the whole first picture",
             f"{median(first) * 1000:.1f} ms, worst {first[-1] * 1000:.1f}",
