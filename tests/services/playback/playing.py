@@ -84,10 +84,12 @@ class Cinema:
     """Disks, what is on them, and an RTSP server that plays it.
 
     :ivar read_seconds: how long each look at a disk takes.
+    :ivar most_reading: how many of them there were at a time.
     """
 
     def __init__(self, folder: str) -> None:
         self.read_seconds = 0.0
+        self.reading = self.most_reading = 0
         self.clock = Clock()
         self.clock.advance(1000)
         self.shelves = Shelves(folder)
@@ -105,7 +107,14 @@ class Cinema:
     def _in_thread(self, function: Callable[[], Any]) -> "Deferred[Any]":
         if not self.read_seconds:
             return maybeDeferred(function)
-        return deferLater(self.clock, self.read_seconds, function)
+        self.reading += 1
+        self.most_reading = max(self.most_reading, self.reading)
+
+        def read() -> Any:
+            self.reading -= 1
+            return function()
+
+        return deferLater(self.clock, self.read_seconds, read)
 
     def open(self, start_us: int, *gops: Gop, disk: str = "HDD_DISK") -> RecordingWriter:
         """Begin to record."""

@@ -96,6 +96,50 @@ class GrowingTests(PlaybackTestCase):
         self.assertEqual(len(viewer.seen()), 3 * count)
 
 
+class SlowDiskTests(PlaybackTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.name = self.record(size=20_000)
+        self.cinema.read_seconds = 0.03
+
+    def test_one_read_at_a_time(self) -> None:
+        """Whatever wakes meanwhile; and all that is late comes when it is there."""
+        viewer = self.viewer(self.name)
+        self.cinema.most_reading = 0
+        viewer.start(Scale="4")
+        viewer.watch(0.5)
+        self.assertEqual(self.cinema.most_reading, 1)
+        self.assertGreater(len(viewer.seen()), 3)
+
+    def test_pause_while_a_group_is_read(self) -> None:
+        """What has been read then is kept for when it goes on."""
+        viewer = self.viewer(self.name, "&pull=1")
+        viewer.start()
+        viewer.watch(0.05)
+        viewer.request("PAUSE", viewer.url())
+        self.assertEqual(self.cinema.reading, 1)
+        held = len(viewer.seen())
+        viewer.watch(1)
+        self.assertEqual((len(viewer.seen()), self.cinema.reading), (held, 0))
+        viewer.start()
+        viewer.watch(2)
+        self.assertEqual(len(viewer.seen()), 100)
+
+    def test_gone_while_it_is_prepared(self) -> None:
+        """A client that leaves before the answer is no error, and is sent nothing."""
+        viewer = self.viewer(self.name)
+        viewer.protocol.dataReceived(
+            b"PLAY %s RTSP/1.0\r\nCSeq: 9\r\nSession: %s\r\n\r\n"
+            % (viewer.url().encode(), viewer.session.encode())
+        )
+        self.assertEqual(self.cinema.reading, 1)
+        viewer.lose()
+        viewer.transport.clear()
+        self.cinema.advance(1)
+        self.assertNotIn(b"$", viewer.transport.value())
+        self.assertEqual(self.cinema.reading, 0)
+
+
 class TroubleTests(PlaybackTestCase):
     def bench(self) -> Bench:
         return self.cinema.shelves.disks["HDD_DISK"].bench
