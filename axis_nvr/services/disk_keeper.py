@@ -31,6 +31,8 @@ from axis_nvr.storage.recording import RecordingDetails
 #: The first wait after a disk could not be started, in seconds; it doubles up to the longest.
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 30.0
+#: A disk that is in use and not well is tried out so often, in seconds.
+TRIAL_SECONDS = 10.0
 #: A write that takes longer is told of, in seconds.
 HANGING_SECONDS = 10.0
 
@@ -126,6 +128,7 @@ class DiskKeeper:
         self._gone: Once | None = None
         self._trying: list[Deferred[None]] = []
         self._waiting: list[tuple[Deferred[Any], RecordingDetails, int | None]] = []
+        self._trial: IDelayedCall | None = None
 
     def start(self) -> None:
         """Start the disk, now or as soon as it can be."""
@@ -231,6 +234,7 @@ class DiskKeeper:
         """Close the disk, whatever it is at; fires when it is closed."""
         if self._is_wanted:
             self._is_wanted = self._is_ready = False
+            self._cancel_trial()
             self._attempt += 1
             if self._timer is not None:
                 self._timer.cancel()
@@ -285,16 +289,35 @@ class DiskKeeper:
         if state is DiskState.OK:
             if self.disruption is not None and not self.holds:
                 self.disruption = None
+                self._cancel_trial()
                 for observer in self._observers:
                     observer.disruption_ended(self._disk.disk_id)
         elif state is not DiskState.STOPPED and self._is_wanted:
             self._disrupt(state, words)
+            self._try_out_later()
+
+    def _try_out_later(self) -> None:
+        """See after a while whether it is well, for nobody may write to it any more."""
+        if self._trial is None and self._is_ready:
+            self._trial = self._clock.callLater(TRIAL_SECONDS, self._try_out)
+
+    def _try_out(self) -> None:
+        self._trial = None
+        if self._is_ready and self.disruption is not None:
+            self._disk.try_out().addCallback(self._tried_out)
+
+    def _tried_out(self, _: object) -> None:
+        if self.disruption is not None:
+            self._try_out_later()
+
+    def _cancel_trial(self) -> None:
+        timer, self._trial = self._trial, None
+        if timer is not None:
+            timer.cancel()
 
     def _disrupt(self, state: DiskState, words: str) -> None:
-        is_news, disruption = (
-            self.disruption is None,
-            Disruption(self._disk.disk_id, state, words),
-        )
+        before, disruption = self.disruption, Disruption(self._disk.disk_id, state, words)
+        is_news = before is None or (before.state is DiskState.SLOW and state is not before.state)
         self.disruption = disruption
         for observer in self._observers if is_news else ():
             observer.disruption_began(disruption)
@@ -305,6 +328,7 @@ class DiskKeeper:
             return
         status = self._disk.status()
         self._is_ready, self._error = False, status.last_error
+        self._cancel_trial()
         if status.written_gops:  # it was well for a while
             self._wait_seconds = FIRST_WAIT_SECONDS
         self.log.error(

@@ -2,7 +2,7 @@
 
 This is what the event ``tnsaxis:Storage/Disruption`` says of a disk: true when it is not mounted,
 read-only, failing, removed, full or locked, false when it can be written to again. A disk that is
-too slow for what it is given is disrupted too.
+too slow for what it is given is disrupted too, for people; the event does not say so.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,10 @@ class Disruption:
 
 
 class IDisruptionObserver(Protocol):
-    """Hears of disruptions, in the reactor's thread; one of a disk ends before the next begins."""
+    """Hears of disruptions, in the reactor's thread.
+
+    One of a disk ends before the next begins; only one that was slow may become another.
+    """
 
     def disruption_began(self, disruption: Disruption) -> None:
         """A disk cannot be recorded to."""

@@ -31,7 +31,7 @@ from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
 from axis_nvr.storage.chore_thread import ChoreMaker, ChoreThread
 from axis_nvr.storage.disk_status import DiskState, DiskStatus, IDiskObserver
 from axis_nvr.storage.files import Files, IFiles
-from axis_nvr.storage.jobs import Job, OpenRecording, WriteGop
+from axis_nvr.storage.jobs import Job, OpenRecording, TryOut, WriteGop
 from axis_nvr.storage.once import Once
 from axis_nvr.storage.queue import WriteQueue
 from axis_nvr.storage.recording import RecordingDetails
@@ -175,6 +175,25 @@ class Disk:
     def wake_chore(self, name: str) -> None:
         """Let a chore have its next step at once."""
         self._chores.wake(name)
+
+    def try_out(self) -> "Deferred[None]":
+        """See whether a disk that is not well takes bytes: what it says of itself is what was last.
+
+        :returns: fires when it was tried, and what the disk says of itself has followed. Cancelling
+            it changes nothing on the disk.
+        """
+
+        def worked(_: object) -> None:
+            self._rest.worked()
+            if self._monotonic() >= self._slow_until:
+                self._set_state(DiskState.OK)
+
+        def failed(failure: Failure) -> None:
+            error = failure.value
+            if not isinstance(error, StorageError) or error.kind is not StorageErrorKind.CLOSED:
+                self._note_error(cast(Exception, error), is_of_all=True)
+
+        return self.put(TryOut()).addCallbacks(worked, failed)
 
     def status(self) -> DiskStatus:
         """Tell how the disk is and what it has done."""

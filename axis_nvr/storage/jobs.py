@@ -25,6 +25,9 @@ class IJobDisk(Protocol):
     def open_recording(self, details: RecordingDetails, start_us: int) -> RecordingWriter:
         """Begin a recording."""
 
+    def try_out(self) -> None:
+        """See whether the disk takes bytes."""
+
 
 class Job(Protocol):
     """Something for the writer to do.
@@ -96,4 +99,16 @@ class CloseRecording:
     def perform(self, disk: IJobDisk) -> object:
         """See `Job`."""
         self.recording.finish()
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TryOut:
+    """See whether the disk takes bytes (`axis_nvr.storage.trial`)."""
+
+    recording: RecordingWriter | None = None
+
+    def perform(self, disk: IJobDisk) -> object:
+        """See `Job`."""
+        disk.try_out()
         return None

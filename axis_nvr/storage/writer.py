@@ -25,6 +25,7 @@ from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
 from axis_nvr.storage.repair.opening import condemn_index, put_broken_index_aside
 from axis_nvr.storage.settle import settle
 from axis_nvr.storage.sync_threads import Submit
+from axis_nvr.storage.trial import try_out
 
 #: How often it is looked whether the disk and its index are still there, and how full it is, in
 #: seconds.
@@ -186,6 +187,14 @@ class DiskWriter:
         recording = RecordingWriter(place, recording_id, details)
         self.recordings[recording_id] = recording
         return recording
+
+    def try_out(self) -> None:
+        """See whether the disk takes bytes.
+
+        :raises StorageError: it does not.
+        """
+        self.place.check_present()
+        try_out(self._files, self._folder)
 
     def process(self, jobs: Iterable[Job]) -> list[object]:
         """Do a batch.

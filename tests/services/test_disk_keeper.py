@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import StorageError, StorageErrorKind
-from axis_nvr.services.disk_keeper import HANGING_SECONDS, DiskKeeper
+from axis_nvr.services.disk_keeper import HANGING_SECONDS, TRIAL_SECONDS, DiskKeeper
 from axis_nvr.services.disruption import Disruption, DisruptionLog
 from axis_nvr.storage.disk import Disk
 from axis_nvr.storage.disk_status import DiskState, DiskStatus, IDiskObserver
@@ -30,6 +30,7 @@ class FakeDisk:
         self.opened: list[RecordingDetails] = []
         self.named_from: list[int | None] = []
         self.stopped = False
+        self.trials = 0
         self.state = DiskState.STOPPED
         self.error = ""
         self.written_gops = 0
@@ -61,6 +62,10 @@ class FakeDisk:
         self.opened.append(details)
         self.named_from.append(start_us)
         return succeed(f"recording {len(self.opened)}")
+
+    def try_out(self) -> Deferred[None]:
+        self.trials += 1
+        return succeed(None)
 
     def status(self) -> DiskStatus:
         done = self.written_gops
@@ -183,6 +188,32 @@ class KeeperTests(SynchronousTestCase):
         self.keeper.stop()
         self.disks[0].say(DiskState.STOPPED)
         self.assertEqual(self.observer.heard, ["HDD_DISK full: no space left", "HDD_DISK well"])
+
+    def test_tried_out_while_it_is_not_well(self) -> None:
+        """Nobody may write to a disk that is not well: it is tried until it is, and no longer."""
+        self.keeper.start()
+        self.disks[0].starting.callback(None)
+        self.disks[0].say(DiskState.OK)
+        self.clock.advance(TRIAL_SECONDS)
+        self.disks[0].say(DiskState.FULL, "no space left")
+        self.clock.pump([TRIAL_SECONDS] * 3)
+        self.assertEqual(self.disks[0].trials, 3)
+        self.disks[0].say(DiskState.OK)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.disks[0].say(DiskState.FAILED, "input/output error")
+        self.keeper.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_slow_and_then_worse(self) -> None:
+        """Who does not count a slow disk as one that is disrupted hears of what follows."""
+        self.keeper.start()
+        self.disks[0].starting.callback(None)
+        self.disks[0].say(DiskState.SLOW, "too slow")
+        self.disks[0].say(DiskState.FULL, "no space left")
+        self.disks[0].say(DiskState.SLOW, "too slow")
+        self.assertEqual(
+            self.observer.heard, ["HDD_DISK slow: too slow", "HDD_DISK full: no space left"]
+        )
 
     @proves(
         2,

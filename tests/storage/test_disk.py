@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.storage.block_reader import BlockReader
-from axis_nvr.storage.disk import SLOW_SECONDS, Disk
+from axis_nvr.storage.disk import MAX_FAILED_BATCHES, SLOW_SECONDS, Disk
 from axis_nvr.storage.disk_status import DiskState
 from axis_nvr.storage.files import Files
 from axis_nvr.storage.index import Index
@@ -25,6 +25,7 @@ from axis_nvr.storage.layout import LOCK_NAME
 from axis_nvr.storage.queue import MAX_RECORDING_GOPS
 from axis_nvr.storage.rest import FIRST_REST_SECONDS
 from axis_nvr.storage.running_recording import Recording
+from axis_nvr.storage.trial import TRIAL_NAME
 from axis_nvr.storage.writer import LOOK_SECONDS, DiskWriter
 from tests.durability import proves
 from tests.storage.making import DETAILS, SERIAL, START_US, Digits, FailingFiles, video_gop
@@ -130,6 +131,34 @@ class RecordingTests(DiskCase):
         self.batch()
         self.successResultOf(again)
         self.assertEqual(self.states, [DiskState.OK, DiskState.FULL, DiskState.OK])
+
+    def test_tried_out(self) -> None:
+        """A full disk that nobody writes to any more is found well again, and nothing is left."""
+        recording = self.open()
+        self.files.fail("writev", ".mkv")
+        recording.write(video_gop(START_US)).addErrback(lambda failure: None)
+        self.batch()
+        self.assertEqual(self.disk.state, DiskState.FULL)
+        for errors, state in ((1, DiskState.FULL), (0, DiskState.OK)):
+            if errors:
+                self.files.fail("writev", TRIAL_NAME)
+            tried = self.disk.try_out()
+            self.batch()
+            self.assertIsNone(self.successResultOf(tried))
+            self.assertIs(self.disk.state, state)
+            self.assertFalse((self.folder / TRIAL_NAME).exists())
+        self.assertIsNone(self.disk._rest.refusal(self.seconds), "groups are taken at once again")
+
+    def test_tried_out_again_and_again(self) -> None:
+        """A disk that fails each trial is closed and opened again, as by groups that fail."""
+        for number in range(MAX_FAILED_BATCHES):
+            self.assertEqual(self.times_broken, 0, number)
+            self.files.fail("sync", TRIAL_NAME, error=lambda: OSError(errno.EIO, "error"))
+            self.disk.try_out()
+            self.batch()
+        self.assertEqual((self.disk.state, self.times_broken), (DiskState.FAILED, 1))
+        self.disk.stop()
+        self.successResultOf(self.disk.try_out())
 
     def test_a_bug_does_not_end_the_thread(self) -> None:
         """What nobody foresaw fails the batch, is logged, and the next batch is written."""

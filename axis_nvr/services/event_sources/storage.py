@@ -4,9 +4,13 @@
 - ``tns1:Device/tnsaxis:HardwareFailure/StorageFailure``: the same, cameras tell it by both names;
 - ``tnsaxis:Storage/Alert``: wear and temperature are beyond their levels.
 
-Each disk has all of them from the start. One that is not in use yet is disrupted. Nothing that this
-recorder has tells wear, temperature or overall health of a disk: as in ``gethealth.cgi`` each is
-`UNSUPPORTED`, or `NOT_PRESENT` while there is no disk, and so there is never an alert.
+Each disk has all of them from the start. One that is not in use yet is disrupted. One that is only
+too slow is not: it takes most of what it is given, and what records while there is no disruption is
+to go on.
+
+Nothing that this recorder has tells wear, temperature or overall health of a disk: as in
+``gethealth.cgi`` each is `UNSUPPORTED`, or `NOT_PRESENT` while there is no disk, and so there is
+never an alert.
 """
 
 from collections.abc import Iterable
@@ -83,6 +87,8 @@ class StorageEvents:
 
     def disruption_began(self, disruption: Disruption) -> None:
         """See `IDisruptionObserver`."""
+        if disruption.state is DiskState.SLOW:
+            return
         self._disrupted.add(disruption.disk_id)
         self._tell(disruption.disk_id)
         if disruption.state is DiskState.ABSENT:

@@ -82,6 +82,17 @@ class StorageTests(SourceCase):
         self.open()
         self.check("0", "-1")
 
+    def test_a_slow_disk(self) -> None:
+        """It takes most of what it is given: no disruption, until it is worse than slow."""
+        self.keeper.start()
+        self.open()
+        self.disks[-1].say(DiskState.SLOW, "slow")
+        self.check("0", "-1")
+        self.disks[-1].say(DiskState.FULL, "full")
+        self.check("1", "-1")
+        self.disks[-1].say(DiskState.OK)
+        self.check("0", "-1")
+
     def test_a_disruption(self) -> None:
         """It is told once when it begins and once when it ends."""
         self.keeper.start()
