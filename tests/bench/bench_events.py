@@ -1,13 +1,13 @@
 """From a camera's event to ours on an event stream, and to a recording that has begun.
 
-Run as ``python -m tests.bench.bench_events [--cameras N] [--events N] [--listeners N]``. The
-recorder records some cameras continuously and listens to the motion of one more, a virtual one in
-its own process; clients of its RTSP event stream are there too. Measured is the time from the read
-that brings the camera's document until the last client has the recorder's own document, its own
-read and parsing included. The yardstick runs in turns with that in the same reactor: a bare relay,
-which writes a document of the same size to as many connections when it has read it. Then a rule
-that holds a pre-buffer of 5 s is armed, and measured until its recording has been opened on the
-disk and has its id.
+Run as ``python -m tests.bench.bench_events [--way W] [--cameras N] [--events N] [--listeners N]``.
+The recorder records some cameras continuously and listens to the motion of one more, a virtual one
+in its own process; clients of one of its event streams are there too. Measured is the time from the
+read that brings the camera's document until the last client has the recorder's own, its own read
+and parsing included. The yardstick runs in turns with that in the same reactor: a bare relay, which
+writes a document of the same size to as many connections when it has read it. Then a rule that
+holds a pre-buffer of 5 s is armed, and measured until its recording has been opened on the disk and
+has its id.
 """
 
 import argparse
@@ -39,7 +39,8 @@ from axis_nvr.assembly.recorder import make_recorder
 from axis_nvr.assembly.streams import make_session_opener
 from axis_nvr.config import load_config
 from axis_nvr.media.units import AccessUnit
-from axis_nvr.protocols.address import CameraAddress
+from axis_nvr.protocols.address import CameraAddress, StreamProtocol
+from axis_nvr.protocols.event_socket import open_event_socket
 from axis_nvr.protocols.rtsp_client import CameraSession
 from axis_nvr.services.camera_events.camera_events import CameraEvents
 from axis_nvr.services.recorder import Recorder
@@ -47,6 +48,7 @@ from axis_nvr.services.stream_plan import StreamPlan
 from axis_nvr.services.triggered import Armed, TriggeredOrder, TriggeredRecordings
 from axis_nvr.session.digest import Credentials
 from axis_nvr.simulator.camera import virtual_camera
+from axis_nvr.wire.event_json import parse_notify
 from axis_nvr.wire.notification import Operation, parse_document
 from tests.bench.bench_trigger import NoGroups
 from tests.bench.processes import MEASURED_CORES, read_line, start, start_load, stop
@@ -73,9 +75,11 @@ class Ear:
 
     def take(self, unit: AccessUnit) -> None:
         """Take a document."""
+        data = bytes(unit.data)
+        parse = parse_notify if data[:1] == b"{" else parse_document
         if any(
-            told.topic == TOPIC and told.operation is Operation.CHANGED
-            for told in parse_document(bytes(unit.data))
+            told.topic == TOPIC and told.operation is not Operation.INITIALIZED
+            for told in parse(data)
         ):
             self._heard()
 
@@ -201,6 +205,9 @@ class Bench:
 
     async def _listen(self) -> None:
         """Connect the clients of the event stream."""
+        if self._arguments.way == "websocket":
+            await self._listen_by_websocket()
+            return
         opener = make_session_opener(reactor)
         query = f"video=0&audio=0&event=on&eventtopic={TOPIC}"
         url = f"rtsp://127.0.0.1:{self._ports['rtsp']}/axis-media/media.amp?{query}"
@@ -209,6 +216,13 @@ class Bench:
         for _ in range(self._arguments.listeners):
             session = await opener(plan, Ear(self._one_heard).take, lambda reason: None)
             session.set_urgent(True)
+
+    async def _listen_by_websocket(self) -> None:
+        url = f"ws://127.0.0.1:{self._ports['http']}/vapix/ws-data-stream?sources=events"
+        address = CameraAddress(url, StreamProtocol.RTSPH, Credentials("admin", "pass"))
+        for _ in range(self._arguments.listeners):
+            ear = Ear(self._one_heard)
+            await open_event_socket(reactor, address, TOPIC, ear.take, lambda reason: None)
 
     async def _prepare_relay(self) -> None:
         outputs = Outputs()
@@ -259,6 +273,8 @@ class Bench:
         self._read_at = self._read_at or time.perf_counter()
 
     def _one_heard(self) -> None:
+        if not self._read_at:  # a state, at the beginning
+            return
         self._heard += 1
         if self._heard == self._arguments.listeners:
             self._all_heard.callback(time.perf_counter())
@@ -311,7 +327,7 @@ def measure(work: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     load, port = start_load(work, "--seconds", str(seconds))
     command = [sys.executable, "-m", "tests.bench.bench_events", "--folder", str(work)]
     command += ["--port", str(port)]
-    for name in ("cameras", "events", "listeners"):
+    for name in ("cameras", "events", "listeners", "way"):
         command += [f"--{name}", str(getattr(arguments, name))]
     process = start(command, MEASURED_CORES, stdout=subprocess.PIPE)
     try:
@@ -336,6 +352,7 @@ def main() -> None:
     parser.add_argument("--cameras", type=int, default=CAMERAS)
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--listeners", type=int, default=LISTENERS)
+    parser.add_argument("--way", choices=("rtsp", "websocket"), default="rtsp")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -345,7 +362,7 @@ def main() -> None:
     print(
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.processor()}, load {os.getloadavg()[0]:.1f}, "
         f"{arguments.cameras} cameras recorded beside it, {arguments.events} events, "
-        f"{arguments.listeners} listeners"
+        f"{arguments.listeners} listeners by {arguments.way}"
     )
     with tempfile.TemporaryDirectory() as work:
         result = measure(Path(work), arguments)

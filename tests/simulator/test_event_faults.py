@@ -3,7 +3,13 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import WireError
-from axis_nvr.wire.notification import Notification, Operation, parse_document
+from axis_nvr.simulator import event_faults
+from axis_nvr.wire.notification import (
+    MAX_DOCUMENT_BYTES,
+    Notification,
+    Operation,
+    parse_document,
+)
 from tests.simulator.client import MemoryCamera
 
 QUERY = "video=0&audio=0&event=on&eventtopic=axis:CameraApplicationPlatform//."
@@ -32,6 +38,7 @@ class EventFaultTests(SynchronousTestCase):
 
     def test_spoilt(self) -> None:
         """Each way to spoil a document makes one that must be refused; the next is well."""
+        self.patch(event_faults, "LARGE_DOCUMENT_BYTES", MAX_DOCUMENT_BYTES)
         self.client.play(QUERY)
         self.documents()
         for how in ("cut", "xml", "dtd", "large"):

@@ -35,12 +35,24 @@ class OptionsTests(SynchronousTestCase):
         path = Path(self.mktemp())
         path.write_text("from a file\nsecond line\n")
         settings = options(
-            *("--rtsp", "tcp:1", "--rtsp", "ssl:2", "--control", "tcp:3", "--audio", "on"),
+            *(
+                "--rtsp",
+                "tcp:1",
+                "--rtsp",
+                "ssl:2",
+                "--control",
+                "tcp:3",
+                "--http",
+                "tcp:4",
+                "--audio",
+                "on",
+            ),
             *("--serial", "00408c123456", "--user", "root", "--password-file", str(path)),
             *("--sessions", "3", "--interface", "10.0.0.2", "--multicast", "239.1.1.1:5000"),
             *("--seed", "7", "--authenticate-over-http"),
         ).settings
         self.assertEqual((settings.rtsp, settings.control), (("tcp:1", "ssl:2"), ("tcp:3",)))
+        self.assertEqual(settings.http, ("tcp:4",))
         self.assertEqual(settings.credentials, Credentials("root", "from a file"))
         self.assertEqual((settings.serial, settings.session_limit), ("00408C123456", 3))
         self.assertTrue(settings.audio_by_default and settings.authenticate_over_http)
