@@ -8,8 +8,8 @@ OPTIONS ?=
 
 help:
 	@echo 'make run       set up and run the demonstration: virtual cameras, recorded to a fresh disk'
-	@echo 'make test      set up, lint, check types, build the docs, run all tests'
-	@echo 'make test-all  the same, then fuzzing and the benchmarks'
+	@echo 'make test      set up, lint, check types, build the written docs, run all tests'
+	@echo 'make test-all  the same with the whole docs, then fuzzing and the benchmarks'
 	@echo 'make bench     the benchmarks, each figure beside its yardstick'
 	@echo 'make docs      the documentation as HTML, in docs/_build/html'
 	@echo 'make format    bring the code into shape'
