@@ -2,9 +2,9 @@
 
 Lint, format, types and documentation count as one test each, and so do each benchmark and the
 fuzzing. The integration tests, which watch the clock and real peers, run one after the other: two
-at a time they are hardly sooner done, and some fail. They wait most of the time, so the unit tests,
-types and documentation are done meanwhile with what they leave of the processors. Generated
-examples are the same in each run, except with ``--all``, which goes looking for new ones.
+at a time they are hardly sooner done, and some fail. They wait most of the time, so all others are
+done meanwhile with what they leave of the processors. Generated examples are the same in each run,
+except with ``--all``, which goes looking for new ones.
 """
 
 import argparse
@@ -195,10 +195,8 @@ def steps(*, is_whole: bool) -> dict[str, list[Callable[[], Result]]]:
             check("ruff check", *PYTHON, "ruff", "check", "--quiet", "."),
             check("ruff format", *PYTHON, "ruff", "format", "--quiet", "--check", "."),
         ],
-        "integration": [
-            trial("integration tests", "tests.integration"),
-            trial("conformance tests", "tests.conformance"),
-        ],
+        "integration": [trial("integration tests", "tests.integration")],
+        "conformance": [trial("conformance tests", "tests.conformance")],
         "unit": [trial("unit tests", "--jobs=2", *unit_tests())],
         "types": [check("mypy", *PYTHON, "mypy")],
         "docs": [check("docs", *sphinx, *pages)],
@@ -227,9 +225,10 @@ def main() -> int:
         if kind in ON_REQUEST and not (arguments.all or arguments.only):
             continue
         if kind == "integration" and not arguments.only:
-            for beside in (*laid_out["unit"], *laid_out["types"], *laid_out["docs"]):
-                if isinstance(beside, Step):
-                    beside.begin()
+            for beside in ("conformance", "unit", "types", "docs"):
+                for begun in laid_out[beside]:
+                    if isinstance(begun, Step):
+                        begun.begin()
         for step in todo:
             result = step()
             passed, failed = passed + result.passed, failed + result.failed
