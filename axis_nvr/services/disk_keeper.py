@@ -31,7 +31,9 @@ from axis_nvr.storage.recording import RecordingDetails
 #: The first wait after a disk could not be started, in seconds; it doubles up to the longest.
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 30.0
-#: A disk that is in use and not well is tried out so often, in seconds.
+#: A disk that is in use and not well is tried out after so long, and then so often, in seconds: a
+#: full one may have been given room by retention in a moment.
+FIRST_TRIAL_SECONDS = 2.0
 TRIAL_SECONDS = 10.0
 #: A write that takes longer is told of, in seconds.
 HANGING_SECONDS = 10.0
@@ -294,12 +296,12 @@ class DiskKeeper:
                     observer.disruption_ended(self._disk.disk_id)
         elif state is not DiskState.STOPPED and self._is_wanted:
             self._disrupt(state, words)
-            self._try_out_later()
+            self._try_out_later(FIRST_TRIAL_SECONDS)
 
-    def _try_out_later(self) -> None:
+    def _try_out_later(self, delay: float) -> None:
         """See after a while whether it is well, for nobody may write to it any more."""
         if self._trial is None and self._is_ready:
-            self._trial = self._clock.callLater(TRIAL_SECONDS, self._try_out)
+            self._trial = self._clock.callLater(delay, self._try_out)
 
     def _try_out(self) -> None:
         self._trial = None
@@ -308,7 +310,7 @@ class DiskKeeper:
 
     def _tried_out(self, _: object) -> None:
         if self.disruption is not None:
-            self._try_out_later()
+            self._try_out_later(TRIAL_SECONDS)
 
     def _cancel_trial(self) -> None:
         timer, self._trial = self._trial, None

@@ -9,7 +9,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import StorageError, StorageErrorKind
-from axis_nvr.services.disk_keeper import HANGING_SECONDS, TRIAL_SECONDS, DiskKeeper
+from axis_nvr.services.disk_keeper import (
+    FIRST_TRIAL_SECONDS,
+    HANGING_SECONDS,
+    TRIAL_SECONDS,
+    DiskKeeper,
+)
 from axis_nvr.services.disruption import Disruption, DisruptionLog
 from axis_nvr.storage.disk import Disk
 from axis_nvr.storage.disk_status import DiskState, DiskStatus, IDiskObserver
@@ -196,7 +201,7 @@ class KeeperTests(SynchronousTestCase):
         self.disks[0].say(DiskState.OK)
         self.clock.advance(TRIAL_SECONDS)
         self.disks[0].say(DiskState.FULL, "no space left")
-        self.clock.pump([TRIAL_SECONDS] * 3)
+        self.clock.pump([FIRST_TRIAL_SECONDS, TRIAL_SECONDS, TRIAL_SECONDS])
         self.assertEqual(self.disks[0].trials, 3)
         self.disks[0].say(DiskState.OK)
         self.assertEqual(self.clock.getDelayedCalls(), [])
