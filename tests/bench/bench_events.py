@@ -11,6 +11,7 @@ has its id.
 """
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -309,6 +310,9 @@ def measured(arguments: argparse.Namespace) -> None:
     def ended(result: Any) -> None:
         results.append(result)
         reactor.stop()
+
+    gc.collect()
+    gc.freeze()  # as the recorder does
 
     def began() -> None:
         Deferred.fromCoroutine(bench.run()).addBoth(ended)
