@@ -156,6 +156,7 @@ def measure(work: Path, cameras: int, triggers: int) -> dict[str, Any]:
     process = start(command, MEASURED_CORES, stdout=subprocess.PIPE)
     try:
         result: dict[str, Any] = json.loads(read_line(process.stdout))
+        process.wait(20)
     finally:
         stop([process, load])
     return result
