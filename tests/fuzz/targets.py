@@ -29,6 +29,7 @@ from axis_nvr.vapix.websocket import event_messages
 from axis_nvr.wire import (
     aac,
     authentication,
+    event_json,
     h264,
     h265,
     item_filter,
@@ -228,5 +229,6 @@ TARGETS: dict[str, Target] = {
     "websocket-request": websocket_request,
     "websocket-answer": websocket_answer,
     "event-request": lambda data: event_messages.Request().read(data.decode("latin-1")),
+    "event-message": event_json.parse_notify,
     "schedule": partial(header, schedule.parse_schedule),
 }
