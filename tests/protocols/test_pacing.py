@@ -49,6 +49,33 @@ class PacedSenderTests(SynchronousTestCase):
         self.sender.send([PACKET] * (2 * IN_A_BURST))
         self.assertEqual(len(self.sent), 2 * IN_A_BURST)
 
+    def test_what_needs_more_gets_more(self) -> None:
+        """A stream of ten times the first rate is soon sent in time, and stays so."""
+        frame = [PACKET] * (IN_A_BURST * 10)
+        waiting, late = 0, []
+        for number in range(600):
+            waiting += 1
+            while waiting and self.sender.send(frame):
+                waiting -= 1
+            if number >= 500:
+                late.append(waiting)
+            self.clock.advance(PERIOD_SECONDS)
+        self.assertLessEqual(max(late), 1)
+
+    def test_a_start_does_not_need_more(self) -> None:
+        """What a viewer of 4 Mbit/s begins with, a megabyte at once, is sent at the first rate."""
+        frames = [[PACKET] * 16 for _ in range(60)]
+        while frames:
+            if self.sender.send(frames[0]):
+                frames.pop(0)
+            else:
+                self.clock.advance(PERIOD_SECONDS)
+        self.assertEqual(self.sender.burst_bytes, BURST_BYTES)
+        for _ in range(100):  # and then a picture each 33 ms
+            self.clock.advance(0.033)
+            self.assertTrue(self.sender.send([PACKET] * 16))
+        self.assertEqual(self.sender.burst_bytes, BURST_BYTES)
+
     def test_closed(self) -> None:
         """Nothing is sent any more."""
         self.sender.send([PACKET] * (3 * IN_A_BURST))
