@@ -87,6 +87,15 @@ class SeamTests(SynchronousTestCase):
         feed(buffer, [video(0.9), *pictures(1.5, start=1)])
         self.assertEqual(starts(buffer.since(at(1.5))), [1.0])
 
+    def test_the_last_picture_before_another_recording_ended(self) -> None:
+        """A group that was handed on early holds the time of its last picture too."""
+        units = pictures(6)
+        buffer = GopBuffer(4)
+        feed(buffer, units[:40])
+        buffer.flush()
+        feed(buffer, units[40:59])
+        self.assertEqual(recorded(buffer, at(3.9), units[59:]), units[30:])
+
     def test_what_was_before_an_outage(self) -> None:
         """Pictures from long ago do not count as those just before."""
         buffer = GopBuffer(2)
