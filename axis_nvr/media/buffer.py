@@ -200,12 +200,10 @@ class GopBuffer:
     def _is_wanted(self, held: HeldGop, utc_us: int | None) -> bool:
         """Tell whether a group holds something of the time from `utc_us` on, or still grows."""
         last = held.parts[-1]
-        if utc_us is not None:
-            beyond_us = (
-                last.end_us if last.complete else last.end_us + 1
-            )  # its last unit's own time
-            if beyond_us > utc_us:
-                return True
+        if utc_us is not None and last.end_us > utc_us:
+            return True
+        if last.end_us == utc_us and not last.complete:  # the time of its last unit
+            return True
         grows = not (self._starts_at_sync if self._units else last.complete)
         return held is self._newest and grows
 
