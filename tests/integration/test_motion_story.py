@@ -1,9 +1,4 @@
-"""The story of a motion: from a camera to the VMS and to the disk.
-
-A VMS asks for 5 s before a motion and 10 s after it. Here it is 2 s before and 1 s after: with a
-key frame each second two or three groups of pictures come from the pre-buffer, so there is a seam
-and a choice of key frames as with five seconds, and the test takes 12 s less.
-"""
+"""The story of a motion: from a camera to the VMS and to the disk."""
 
 from itertools import pairwise
 
@@ -12,7 +7,8 @@ from tests.integration.vms import Picture, VmsTestCase, seconds
 
 DOOR = "door"
 RULE = "ACC_Motion door"
-PRE_SECONDS, POST_SECONDS = 2, 1
+#: What a VMS asks for.
+PRE_SECONDS, POST_SECONDS = 5, 10
 FPS = 20
 STREAM = f"resolution=640x360&fps={FPS}&videokeyframeinterval={FPS}&videocodec=h264"
 MOTION = "tnsaxis:UniversalMotionDetection"
