@@ -6,10 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from axis_nvr.config import CameraConfig, Config, DiskConfig, EventsConfig, load_config
+from axis_nvr.config import (
+    CameraConfig,
+    Config,
+    DiskConfig,
+    EventsConfig,
+    MulticastConfig,
+    load_config,
+)
 from axis_nvr.errors import ConfigError
 
 CAMERA = '[[camera]]\nid = "front"\naddress = "192.168.0.90"\n'
+MULTICAST = '[multicast]\ngroups = "239.192.40.0/27"\n'
 RECORDING = '[[recording]]\ndisk = "HDD_DISK"\noptions = "device=front"\n'
 
 DISK = '[disk.A]\nfolder = "a"\n'
@@ -108,6 +116,15 @@ WRONG: list[tuple[str, str, list[str]]] = [
     ("unknown motion", '[events]\nmotion = ["vmd5"]', ["motion", "vmd, ", "'vmd5'"]),
     ("motion no words", CAMERA + "motion = [{}]", ["'front'", "motion", "vmd"]),
     ("topic of another type", "[events]\nmotion_topic = 1", ["motion_topic", "text"]),
+    ("multicast without groups", "[multicast]\nttl = 5", ["[multicast]", "groups", "239."]),
+    ("groups that are none", '[multicast]\ngroups = "10.0.0.0/28"', ["groups", "multicast"]),
+    ("groups of routers", '[multicast]\ngroups = "224.0.0.0/28"', ["groups", "multicast"]),
+    ("too many groups", '[multicast]\ngroups = "239.1.0.0/23"', ["groups", "up to 256"]),
+    ("an odd port", MULTICAST + "port = 5001", ["[multicast]", "port", "even"]),
+    ("ports beyond the last", MULTICAST + "port = 65530", ["port", "65472"]),
+    ("no hop", MULTICAST + "ttl = 0", ["ttl", "1 to 255"]),
+    ("an interface's name", MULTICAST + 'interface = "eth0"', ["interface", "IPv4", "'eth0'"]),
+    ("unknown multicast key", MULTICAST + "address = 1", ["[multicast]", "address", "not a key"]),
     ("camera events of another type", CAMERA + 'events = "on"', ["events", "true or false"]),
     ("events_with_video of another type", CAMERA + "events_with_video = 1", ["with_video", "true"]),
     ("recording without disk", '[[recording]]\noptions=""', ["[[recording]] number 1", "disk"]),
@@ -296,6 +313,18 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual(self.load("").events, EventsConfig())
         table = '[events]\nmotion = ["onvif"]\nmotion_topic = "tnsaxis:X/Y"\nwith_video = true'
         self.assertEqual(self.load(table).events, EventsConfig(("onvif",), "tnsaxis:X/Y", True))
+
+    def test_multicast(self) -> None:
+        """Off unless there are groups; each has its own address and ports."""
+        self.assertIsNone(self.load("").multicast)
+        config = self.load(MULTICAST).multicast
+        assert config is not None
+        self.assertEqual(config.places[:2], (("239.192.40.0", 50100), ("239.192.40.1", 50102)))
+        self.assertEqual((len(config.places), config.ttl, config.interface), (32, 5, ""))
+        text = '[multicast]\ngroups = "239.1.1.1"\nport = 6000\nttl = 1\ninterface = "10.0.0.2"'
+        self.assertEqual(
+            self.load(text).multicast, MulticastConfig((("239.1.1.1", 6000),), 1, "10.0.0.2")
+        )
 
     def test_the_scheme_says_how(self) -> None:
         """Without a protocol the URL's scheme decides, and the URL becomes rtsp or rtsps."""

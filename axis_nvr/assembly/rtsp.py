@@ -9,12 +9,13 @@ from axis_nvr.assembly.events import Events
 from axis_nvr.assembly.foundation import Foundation
 from axis_nvr.assembly.listeners import Announce, Entrance, make_listener
 from axis_nvr.config import NONE
-from axis_nvr.protocols.rtp_delivery import IClientConnection
+from axis_nvr.protocols.rtp_delivery import IClientConnection, MulticastGroup
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.services.audit import Audit
 from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.event_presentation import EventStreams
 from axis_nvr.services.live.feeds import LiveFeeds
+from axis_nvr.services.live.multicast import LiveGroups
 from axis_nvr.services.live.presentations import (
     RECORDING_ARGUMENTS,
     RecorderPresentations,
@@ -64,6 +65,7 @@ def make_rtsp(
         options=FEATURES,
         played=_noting(services.audit),
         paced=True,
+        groups=_groups(base, name),
     )
     ports = (("rtsp", base.config.rtsp), ("rtsps", base.config.rtsps))
     listeners = [
@@ -72,6 +74,18 @@ def make_rtsp(
         if description != NONE
     ]
     return RtspService(reactor, server, feeds, events, listeners)
+
+
+def _groups(base: Foundation, name: str) -> LiveGroups | None:
+    """Return where live streams go by multicast, if they may."""
+    config = base.config.multicast
+    if config is None:
+        return None
+    groups = [
+        MulticastGroup(address, port, config.ttl, config.interface)
+        for address, port in config.places
+    ]
+    return LiveGroups(groups, base.reactor, _utc_us, cname=name)
 
 
 def _utc_us() -> int:

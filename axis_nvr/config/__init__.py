@@ -11,6 +11,7 @@ know, above this layer.
 from axis_nvr.config.disk import DiskConfig
 from axis_nvr.config.events import EventsConfig
 from axis_nvr.config.load import DEFAULT_DISK_ID, DEFAULT_ENDPOINTS, DEFAULT_STATE_DIR, load_config
+from axis_nvr.config.multicast import MulticastConfig
 from axis_nvr.config.values import NONE, CameraConfig, Config, RecordingConfig
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Config",
     "DiskConfig",
     "EventsConfig",
+    "MulticastConfig",
     "RecordingConfig",
     "load_config",
 ]

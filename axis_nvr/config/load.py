@@ -8,6 +8,7 @@ from typing import Any
 from axis_nvr.config.camera import read_cameras
 from axis_nvr.config.disk import DiskConfig, read_disks
 from axis_nvr.config.events import read_events
+from axis_nvr.config.multicast import read_multicast
 from axis_nvr.config.table import Table, read_toml
 from axis_nvr.config.values import MEBIBYTE, NONE, Config, RecordingConfig
 
@@ -71,6 +72,7 @@ def _read(written: Table, given: Table) -> Config:
         stream_buffer_bytes=written.integer("stream_buffer_mib", 1, 65_536, 64) * MEBIBYTE,
         total_buffer_bytes=written.integer("total_buffer_mib", 1, 1_048_576, 512) * MEBIBYTE,
         events=read_events(written.table("events")),
+        multicast=read_multicast(written.table("multicast")) if "multicast" in written else None,
         usb_disk=written.path("usb_disk", "") if "usb_disk" in written else None,
     )
 

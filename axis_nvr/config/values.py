@@ -6,6 +6,7 @@ from pathlib import Path
 
 from axis_nvr.config.disk import DiskConfig
 from axis_nvr.config.events import EventsConfig
+from axis_nvr.config.multicast import MulticastConfig
 
 #: How a stream is carried: the words of the VAPIX API, and three of our own.
 PROTOCOLS = ("rtspt", "rtsph", "rtspsh", "rtspu", "rtspm", "rtsps")
@@ -81,6 +82,7 @@ class Config:
     :param stream_buffer_bytes: what one stream's pre-buffer holds at most.
     :param total_buffer_bytes: what all pre-buffers hold together at most.
     :param events: what of the cameras' events counts, and how it is told on.
+    :param multicast: where live streams go for clients that ask for multicast; None: they may not.
     :param usb_disk: the folder that exports to the external disk go to; None: there is none.
     """
 
@@ -99,4 +101,5 @@ class Config:
     stream_buffer_bytes: int = 64 * MEBIBYTE
     total_buffer_bytes: int = 512 * MEBIBYTE
     events: EventsConfig = field(default_factory=EventsConfig)
+    multicast: MulticastConfig | None = None
     usb_disk: Path | None = None

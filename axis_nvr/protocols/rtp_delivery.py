@@ -16,6 +16,7 @@ from typing import Protocol as Interface
 
 from twisted.internet.error import CannotListenError, MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
+from twisted.python.failure import Failure
 
 from axis_nvr.protocols.pacing import PacedSender
 from axis_nvr.session.rtp_sender import RTP_HEADER_BYTES
@@ -174,13 +175,12 @@ class UdpPorts:
 
         :raises RequestRefused: 503, no pair is free.
         """
-        if not self._listening:
-            for port in self._candidates:
-                if self._listen(port):
-                    break
-            else:
-                raise RequestRefused(503, "no UDP ports")
+        self._open()
         return tuple(port.getHost().port for port in self._listening)
+
+    def _open(self) -> None:
+        if not self._listening and not any(self._listen(port) for port in self._candidates):
+            raise RequestRefused(503, "no UDP ports")
 
     def _listen(self, port: int) -> bool:
         """Open `port` and the one above it, or none of them."""
@@ -196,6 +196,22 @@ class UdpPorts:
             return False
         self._listening = [first, second]
         return True
+
+    def aim(self, group: "MulticastGroup") -> None:
+        """Send to groups so far, and from there, as a group has it.
+
+        :raises RequestRefused: 503, no pair is free, or the interface is not there.
+        """
+        self._open()
+        failures: list[Failure] = []
+        for port in (self.rtp, self.rtcp):
+            if port.transport is not None:
+                port.transport.setTTL(group.ttl)
+                if group.interface:
+                    leaving = port.transport.setOutgoingInterface(group.interface)
+                    leaving.addErrback(failures.append)  # at once: there is nothing to resolve
+        if failures:
+            raise RequestRefused(503, f"no interface {group.interface} for multicast")
 
     def pacer(
         self, send: Callable[[bytes], None], resumed: Callable[[], None]
@@ -316,11 +332,7 @@ class MulticastDelivery:
         self.ports = (group.port + 2 * track, group.port + 2 * track + 1)
         self.payload_limit = payload_limit(blocksize, MAX_DATAGRAM_PACKET_BYTES)
         self.disconnect = disconnect
-        for port in (ports.rtp, ports.rtcp):
-            if port.transport is not None:
-                port.transport.setTTL(group.ttl)
-                if group.interface:
-                    port.transport.setOutgoingInterface(group.interface)
+        ports.aim(group)
 
     def _speaks(self) -> bool:
         """Whether this client is the one whose packets go out."""

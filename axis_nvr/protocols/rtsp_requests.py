@@ -19,6 +19,7 @@ from axis_nvr.protocols.rtp_delivery import (
     UdpDelivery,
     UdpPorts,
 )
+from axis_nvr.protocols.shared_groups import IGroups, SharedDelivery
 from axis_nvr.protocols.srtp_delivery import ProtectedDelivery
 from axis_nvr.session.server.dialogue import Asked
 from axis_nvr.session.server.sessions import RequestRefused, ServerSession, SessionTable
@@ -35,7 +36,7 @@ _MAX_CHANNEL = 255
 T = TypeVar("T")
 #: Told of a PLAY that was answered, the first of its session, and the connection it came by.
 Played: TypeAlias = Callable[[Asked, IClientConnection], None]
-AnyDelivery: TypeAlias = InterleavedDelivery | UdpDelivery | MulticastDelivery
+AnyDelivery: TypeAlias = InterleavedDelivery | UdpDelivery | MulticastDelivery | SharedDelivery
 
 
 @dataclass(slots=True, eq=False)
@@ -80,6 +81,7 @@ class RequestAnswerer:
     :param multicast: where tracks go for clients that ask for multicast; None: they may not.
     :param srtp: has the keys, if media is to be protected; None: it goes as plain RTP.
     :param played: called with what a client begins to play, once for each session.
+    :param groups: what there is by multicast, where `multicast` is None; None: nothing.
     """
 
     log = Logger()
@@ -94,7 +96,9 @@ class RequestAnswerer:
         srtp: SrtpGate | None = None,
         *,
         played: Played = lambda asked, connection: None,
+        groups: IGroups | None = None,
     ) -> None:
+        self._groups = groups
         self._clock = clock
         self._played = played
         self._presentations = presentations
@@ -194,12 +198,15 @@ class RequestAnswerer:
             raise RequestRefused(455, "Transport cannot be changed")
         key = None if self._srtp is None else self._srtp.admit(asked)
         delivery, transport = self._delivery(asked, session, client, connection)
-        way = delivery if key is None else ProtectedDelivery(delivery, SrtpSender(key))
-        try:
-            ssrc = client.presentation.set_up(track, way)
-        except BaseException:
-            delivery.close()
-            raise
+        if isinstance(delivery, SharedDelivery):
+            ssrc = delivery.ssrc
+        else:
+            way = delivery if key is None else ProtectedDelivery(delivery, SrtpSender(key))
+            try:
+                ssrc = client.presentation.set_up(track, way)
+            except BaseException:
+                delivery.close()
+                raise
         client.deliveries[track] = delivery
         if isinstance(delivery, InterleavedDelivery):
             client.connection = connection
@@ -220,6 +227,7 @@ class RequestAnswerer:
         :raises RequestRefused: 461, there is none.
         """
         track = asked.url.track or 0
+        refusal = RequestRefused(461)
         for offered in asked.transports:
             profile = offered.profile
             if profile not in self._profiles or offered.mode not in ("", "PLAY"):
@@ -231,11 +239,35 @@ class RequestAnswerer:
                     return self._to_group(
                         self._multicast, track, connection, asked.blocksize, profile
                     )
+                if self._groups is not None and self._may_be_overheard(connection):
+                    try:
+                        return self._to_shared_group(self._groups, track, client, profile)
+                    except RequestRefused as refused:  # another transport may do
+                        refusal = refused
             elif offered.client_port is not None and self._may_send_datagrams(connection):
                 delivery = self._to_client(asked, offered.client_port, session, client, connection)
                 ports = (delivery.rtp_address[1], delivery.rtcp_address[1])
                 return delivery, Transport(profile, client_port=ports, server_port=self._udp.ports)
-        raise RequestRefused(461)
+        raise refusal
+
+    def _may_be_overheard(self, connection: IClientConnection) -> bool:
+        """Whether media may go to all: not if somebody took care that nobody reads it."""
+        in_clear = not connection.is_secure and not connection.tunnelled
+        return in_clear and self._srtp is None
+
+    def _to_shared_group(
+        self, groups: IGroups, track: int, client: ClientSession, profile: str
+    ) -> tuple[SharedDelivery, Transport]:
+        """Let a client listen to what goes to a group anyway."""
+        delivery = groups.join(client.presentation, track, self._udp)
+        transport = Transport(
+            profile,
+            multicast=True,
+            destination=delivery.address,
+            port=delivery.ports,
+            ttl=delivery.ttl,
+        )
+        return delivery, transport
 
     def _may_send_datagrams(self, connection: IClientConnection) -> bool:
         """Whether media may leave the connection: not out of a tunnel, not in clear out of TLS."""

@@ -21,6 +21,7 @@ from axis_nvr.protocols.presentation import IPresentations
 from axis_nvr.protocols.rtp_delivery import InterleavedDelivery, MulticastGroup, UdpPorts
 from axis_nvr.protocols.rtsp_connection import RtspServerProtocol
 from axis_nvr.protocols.rtsp_requests import ClientSession, Played, RequestAnswerer
+from axis_nvr.protocols.shared_groups import IGroups
 from axis_nvr.session.server.dialogue import Guard, RtspServer, open_guard
 from axis_nvr.session.server.request_reader import InterleavedFrame
 from axis_nvr.session.server.sessions import (
@@ -54,6 +55,7 @@ class RtspServerFactory(ServerFactory):
     :param intercept: sees each request first and may refuse it.
     :param interface: the IP address that UDP ports are bound to, empty for all.
     :param multicast: where tracks go for clients that ask for multicast; None: they may not.
+    :param groups: what clients may have by multicast from the presentations themselves.
     :param options: feature tags that a ``Require`` header may name.
     :param srtp: has the keys, if media is to be protected; None: it goes as plain RTP.
     :param played: called with what a client begins to play, once for each session.
@@ -73,6 +75,7 @@ class RtspServerFactory(ServerFactory):
         session_limit: int = MAX_SESSIONS,
         interface: str = "",
         multicast: MulticastGroup | None = None,
+        groups: IGroups | None = None,
         options: frozenset[str] = frozenset(),
         srtp: SrtpGate | None = None,
         played: Played = lambda asked, connection: None,
@@ -84,9 +87,17 @@ class RtspServerFactory(ServerFactory):
         self.sessions = SessionTable(
             lambda: secrets.token_hex(SESSION_ID_CHARACTERS // 2), limit=session_limit
         )
-        self.udp = UdpPorts(reactor, interface, multicast=multicast is not None, paced=paced)
+        to_groups = multicast is not None or groups is not None
+        self.udp = UdpPorts(reactor, interface, multicast=to_groups, paced=paced)
         self.answerer = RequestAnswerer(
-            reactor, presentations, self.sessions, self.udp, multicast, srtp, played=played
+            reactor,
+            presentations,
+            self.sessions,
+            self.udp,
+            multicast,
+            srtp,
+            played=played,
+            groups=groups,
         )
         #: Connections are closed at once until then, in seconds of the reactor.
         self.refusing_until = 0.0

@@ -124,6 +124,36 @@ class RtspServerTests(LiveRecorderTestCase):
             gstreamer(self.url(H265), "protocols=tcp", "rtph265depay", "h265parse", "avdec_h265"),
         )
 
+    async def test_multicast(self) -> None:
+        """Who joins a group in between gets the camera's frames too, and none of them twice."""
+        place = '[multicast]\ngroups = "239.192.77.32/30"\nport = 50700\ninterface = "127.0.0.1"\n'
+        await self.start(more=place)
+        front = self.delivered(H264)
+        opener = CameraOpener(reactor, TickReader(reactor))
+        sessions = []
+        watched: tuple[list[AccessUnit], list[AccessUnit]] = ([], [])
+        for units in watched:
+            address = CameraAddress(
+                self.url(H264),
+                StreamProtocol.RTSPM,
+                Credentials(USER, PASSWORD),
+                interface="127.0.0.1",
+            )
+            session = await opener.open(address, lambda track: True, units.append, lambda _: None)
+            session.set_urgent(True)
+            sessions.append(session)
+            while len(pictures_of(units)) < 15:
+                await deferLater(reactor, 0.02)
+        await sessions[0].close()  # the other goes on, and one more comes
+        options = "protocols=udp-mcast multicast-iface=lo"
+        await gstreamer(self.url(H264), options, "rtph264depay", "avdec_h264")
+        await sessions[1].close()
+        for units in watched:
+            for track in (0, 1):
+                digests = [front.digest(unit) for unit in units if unit.track == track]
+                self.assert_a_run(digests, front.hashes[track])
+        self.assertEqual([session.warnings for session in sessions], [(), ()])
+
     async def test_our_own_client(self) -> None:
         """A recorder records another: pictures through HTTPS, events beside them, both at once."""
         await self.start()

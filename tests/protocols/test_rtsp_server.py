@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
 from twisted.internet.testing import FakeDatagramTransport
@@ -57,6 +57,7 @@ class UdpClock(Clock):
         self.taken = taken
         self.ports: list[Port] = []
         self.groups: list[Any] = []
+        self.has_interface = True
 
     def listenUDP(self, port: int, protocol: Any, interface: str = "") -> Port:  # noqa: N802
         if port in self.taken:
@@ -64,9 +65,13 @@ class UdpClock(Clock):
         self.ports.append(Port(port, protocol))
         transport: Any = FakeDatagramTransport()
         transport.setTTL = self.groups.append
-        transport.setOutgoingInterface = self.groups.append
+        transport.setOutgoingInterface = self.set_outgoing_interface
         protocol.transport = transport
         return self.ports[-1]
+
+    def set_outgoing_interface(self, address: str) -> Deferred[None]:
+        self.groups.append(address)
+        return succeed(None) if self.has_interface else fail(OSError("no such address"))
 
     listenMulticast = listenUDP  # noqa: N815
 

@@ -158,6 +158,10 @@ class LiveFeed:
         """Whether anybody plays it."""
         return bool(self._viewers)
 
+    def has(self, viewer: IFeedViewer) -> bool:
+        """Whether a viewer is handed what comes."""
+        return viewer in self._viewers
+
     def add(self, viewer: IFeedViewer) -> None:
         """Hand a viewer all that comes from now on.
 

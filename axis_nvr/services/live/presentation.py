@@ -36,9 +36,17 @@ class LivePresentation:
 
         :raises RequestRefused: 404, there is no such track.
         """
+        part, place = self.part_of(track)
+        return part.set_up(place, delivery)
+
+    def part_of(self, track: int) -> tuple[IPart, int]:
+        """Find the part that a track belongs to, and which of its tracks that is.
+
+        :raises RequestRefused: 404, there is no such track.
+        """
         for first, part in self._places():
             if first <= track < first + len(part.offered):
-                return part.set_up(track - first, delivery)
+                return part, track - first
         raise RequestRefused(404, "Not Found: no such track")
 
     def play(self, asked: Asked) -> PlayAnswer:

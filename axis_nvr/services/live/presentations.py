@@ -20,6 +20,7 @@ from axis_nvr.protocols.presentation import IPresentation
 from axis_nvr.services.event_presentation import EventStreams
 from axis_nvr.services.live.feed import LiveFeed
 from axis_nvr.services.live.feeds import LiveFeeds, shows
+from axis_nvr.services.live.multicast import FeedPart
 from axis_nvr.services.live.outlet import IPart, Outlet
 from axis_nvr.services.live.presentation import LivePresentation
 from axis_nvr.services.live.viewer import FeedViewer, outlets_of
@@ -106,14 +107,16 @@ class RecorderPresentations:
         feed = self._feeds.join(url)
         try:
             await feed.ready()
-            return FeedViewer(
+            outlets = outlets_of(feed, shown, self._outlet)
+            viewer = FeedViewer(
                 feed,
-                outlets_of(feed, shown, self._outlet),
+                outlets,
                 self._clock,
                 self._utc_us,
                 with_times=url.arguments.get("onvifreplayext") == "1",
                 left=self._leave,
             )
+            return FeedPart(feed, viewer, list(outlets))
         except BaseException:
             self._feeds.leave(feed)
             raise

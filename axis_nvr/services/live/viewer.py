@@ -52,6 +52,7 @@ class FeedViewer:
         left: Callable[[LiveFeed], None] = lambda feed: None,
     ) -> None:
         self.dropped = 0
+        self.with_times = with_times
         self._feed = feed
         self._outlets = dict(outlets)
         self._ordered = list(outlets.values())
@@ -63,6 +64,7 @@ class FeedViewer:
         self._cseq = 0
         self._queue: deque[SharedUnit] = deque()
         self._queued_bytes = 0
+        self._sent_us: int | None = None
         self._lag_limit_us = MAX_LAG_US
         self._playing = self._blocked = self._waits_for_key = False
         self._reporting: Any = None
@@ -91,8 +93,15 @@ class FeedViewer:
         for shared in start:
             self._put(shared)
         self._waits_for_key = has_video and not self._queue
-        begin = self._queue[0].unit.utc_us if self._queue else self._utc_us()
         self._lag_limit_us = MAX_LAG_US + self._lag_us()
+        return self.starts()
+
+    def starts(self) -> list[TrackStart]:
+        """Tell where each track that is set up goes on from here."""
+        if self._queue:
+            begin = self._queue[0].unit.utc_us
+        else:  # what follows was not taken before what was sent last
+            begin = self._utc_us() if self._sent_us is None else self._sent_us
         return [
             TrackStart(place, *outlet.start(begin))
             for place, outlet in enumerate(self._ordered)
@@ -176,6 +185,7 @@ class FeedViewer:
     def _clear(self) -> None:
         self._queue.clear()
         self._queued_bytes = 0
+        self._sent_us = None
         self._blocked = self._waits_for_key = False
 
     def _lag_us(self) -> int:
@@ -225,6 +235,7 @@ class FeedViewer:
         bursts = shared.bursts(outlet.payload_limit(self._extension_bytes))
         extension = self._time_of(unit) if self._extension_bytes else b""
         if outlet.send(bursts, unit.utc_us, extension):
+            self._sent_us = unit.utc_us
             return True
         self._blocked = True
         return False

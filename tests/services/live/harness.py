@@ -105,7 +105,7 @@ class Recorder:
     """A recorder's RTSP server."""
 
     def __init__(self, **options: Any) -> None:
-        self.clock = Clock()
+        self.clock: Clock = options.pop("clock", None) or Clock()
         self.streams: list[Stream] = []
         self.prototype: dict[str, Any] = {}
         self.registry: StreamRegistry[Any] = StreamRegistry(CAMERAS, self._make)
