@@ -122,6 +122,19 @@ def start_program(test: Any, reactor: Any, command: Sequence[str]) -> Program:
     return program
 
 
+#: What rtspsrc 1.22 says of itself now and then, when it is to pause while it ends by itself: it
+#: has sent no PAUSE then, and sends a TEARDOWN on the same connection after it.
+UNSENT_PAUSE = "Could not send message. (Received end-of-file)"
+
+
+def check_gstreamer(errors: str, code: int | None) -> None:
+    """Make sure that GStreamer ended well: it has no complaint but `UNSENT_PAUSE`."""
+    before, *complaints = errors.split("ERROR: ")
+    assert not before.strip(), errors
+    assert all(UNSENT_PAUSE in said for said in complaints), errors
+    assert code == 0 or complaints, (code, errors)
+
+
 async def holds(reactor: Any, words: bytes, read: Callable[[], bytes]) -> None:
     """Wait until what is read holds something; an error if it does not for long."""
     until = reactor.seconds() + PATIENCE_SECONDS

@@ -11,7 +11,12 @@ from twisted.trial.unittest import TestCase
 
 from axis_nvr.session.server.srtp import KeySource
 from axis_nvr.simulator.camera import VirtualCamera, virtual_camera
-from tests.integration.peers import require_program, start_gst_server, start_peer
+from tests.integration.peers import (
+    check_gstreamer,
+    require_program,
+    start_gst_server,
+    start_peer,
+)
 from tests.integration.test_recording import (
     CLIPS,
     RECORDER,
@@ -146,7 +151,7 @@ class PlayerTests(TestCase):
             )
             playing = getProcessOutputAndValue(gst_launch, ["-q", *line.split()], env=None)
             _, errors, code = await playing.addTimeout(PATIENCE_SECONDS, reactor)
-            self.assertEqual((errors, code), (b"", 0))
+            check_gstreamer(errors.decode(), code)
             pictures.append(path.read_bytes())
         self.assertGreater(len(pictures[0]), 10_000)
         for found in pictures[1:]:
