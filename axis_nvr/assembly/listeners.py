@@ -1,17 +1,15 @@
 """The servers that clients connect to."""
 
-import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from twisted.internet.interfaces import IProtocolFactory
 
 from axis_nvr.assembly.foundation import Foundation
 from axis_nvr.config import NONE
 from axis_nvr.services.certificate import own_certificate
-from axis_nvr.services.lockout import Lockout
+from axis_nvr.services.gatekeeper import Gatekeeper
 from axis_nvr.vapix.api import Services
 from axis_nvr.vapix.bounded_site import BoundedSite
 from axis_nvr.vapix.call import Endpoint
@@ -23,25 +21,14 @@ from axis_nvr.vapix.server import HttpServer
 Announce = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Entrance:
-    """What all who come in pass, whatever they speak."""
-
-    door: Door
-    lockout: Lockout
+def make_gatekeeper(services: Services) -> Gatekeeper:
+    """Make what all who come in pass, whatever they speak."""
+    return Gatekeeper(services.accounts, services.audit, time.monotonic)
 
 
-def make_entrance(services: Services) -> Entrance:
-    """Make what decides who comes in."""
-    lockout = Lockout()
-    key = secrets.token_bytes(32)
-    door = Door(services.accounts, services.audit, lockout, key, time.monotonic)
-    return Entrance(door, lockout)
-
-
-def make_web_site(entrance: Entrance, served: Iterable[Endpoint]) -> BoundedSite:
+def make_web_site(gatekeeper: Gatekeeper, served: Iterable[Endpoint]) -> BoundedSite:
     """Make what answers HTTP."""
-    return HttpServer(entrance.door, served).site()
+    return HttpServer(Door(gatekeeper), served).site()
 
 
 def make_web_listeners(

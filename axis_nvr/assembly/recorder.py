@@ -11,7 +11,7 @@ from axis_nvr.assembly.camera_events import make_camera_events
 from axis_nvr.assembly.disks import encryption, keep_disks
 from axis_nvr.assembly.events import make_events
 from axis_nvr.assembly.foundation import Release, lay_foundation
-from axis_nvr.assembly.listeners import Announce, make_entrance, make_web_listeners, make_web_site
+from axis_nvr.assembly.listeners import Announce, make_gatekeeper, make_web_listeners, make_web_site
 from axis_nvr.assembly.rtsp import make_rtsp
 from axis_nvr.assembly.services import make_services
 from axis_nvr.assembly.streams import check_cameras, make_registry, make_session_opener
@@ -69,12 +69,12 @@ def make_recorder(
         base, recorder, disks, archive, camera_events, events, triggered, followers
     )
     events.follow(recorder, services.audit)
-    entrance = make_entrance(services)
-    rtsp = make_rtsp(base, services, entrance, registry, events, announce)
+    gatekeeper = make_gatekeeper(services)
+    rtsp = make_rtsp(base, services, gatekeeper, registry, events, announce)
     followers.append(rtsp.feeds.follow)
-    websockets = make_websockets(base, services, rtsp.server)
+    websockets = make_websockets(base, gatekeeper.tokens, rtsp.server)
     served = endpoints(services, websockets.endpoints)
-    site = SharedPortFactory(make_web_site(entrance, served), rtsp.server)
+    site = SharedPortFactory(make_web_site(gatekeeper, served), rtsp.server)
     web = make_web_listeners(base, site, announce)
     listeners = [*web, *(each for each in rtsp if isinstance(each, Listener))]
 

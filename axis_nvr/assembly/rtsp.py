@@ -1,19 +1,19 @@
 """The RTSP server: what it serves, to whom, and where it listens."""
 
-import secrets
 import time
 from collections.abc import Callable
 from uuid import NAMESPACE_OID, uuid5
 
 from axis_nvr.assembly.events import Events
 from axis_nvr.assembly.foundation import Foundation
-from axis_nvr.assembly.listeners import Announce, Entrance, make_listener
+from axis_nvr.assembly.listeners import Announce, make_listener
 from axis_nvr.config import NONE
 from axis_nvr.protocols.rtp_delivery import IClientConnection, MulticastGroup
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.services.audit import Audit
 from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.event_presentation import EventStreams
+from axis_nvr.services.gatekeeper import Gatekeeper
 from axis_nvr.services.live.feeds import LiveFeeds
 from axis_nvr.services.live.multicast import LiveGroups
 from axis_nvr.services.live.presentations import (
@@ -35,7 +35,7 @@ MAX_SESSIONS = 1000
 def make_rtsp(
     base: Foundation,
     services: Services,
-    entrance: Entrance,
+    gatekeeper: Gatekeeper,
     registry: StreamRegistry[CameraStream],
     own_events: Events,
     announce: Announce,
@@ -53,14 +53,7 @@ def make_rtsp(
     server = RtspServerFactory(
         reactor,
         RecorderPresentations(feeds, events, playbacks, reactor, _utc_us, cname=name),
-        admission=RtspAdmission(
-            entrance.door,
-            services.accounts,
-            services.audit,
-            entrance.lockout,
-            secrets.token_bytes(32),
-            time.monotonic,
-        ),
+        admission=RtspAdmission(gatekeeper),
         session_limit=MAX_SESSIONS,
         options=FEATURES,
         played=_noting(services.audit),

@@ -6,18 +6,16 @@
     GET /vapix/ws-data-stream?sources=events      events, with a token or the account
 """
 
-import secrets
 from typing import Any
 
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.protocols.shared_port import SharedPortFactory
 from axis_nvr.services.accounts import Account, Role
 from axis_nvr.services.event_bus import EventBus
-from axis_nvr.services.lockout import Lockout
-from axis_nvr.services.session_tokens import SessionTokens
+from axis_nvr.services.gatekeeper import Gatekeeper, Knock
 from axis_nvr.session.digest import Credentials, secret_hash
 from axis_nvr.vapix.call import Reply
-from axis_nvr.vapix.door import Admitted, Door, Knock
+from axis_nvr.vapix.door import Admitted, Door
 from axis_nvr.vapix.server import HttpServer
 from axis_nvr.vapix.websocket.entry import TokenCgis
 from axis_nvr.vapix.websocket.events import EventStreams
@@ -77,12 +75,10 @@ class CameraWeb:
     ) -> None:
         accounts: Any = _OneAccount(credentials, realm)
         audit: Any = _NoAudit()
-        tokens = SessionTokens(accounts, reactor.seconds)
-        self._streams = EventStreams(bus, tokens)
-        key = secrets.token_bytes(32)
-        kind = Door if credentials is not None else _OpenDoor
-        door = kind(accounts, audit, Lockout(), key, reactor.seconds)
-        served = [self._streams.endpoint(), *TokenCgis(tokens).endpoints()]
+        gatekeeper = Gatekeeper(accounts, audit, reactor.seconds)
+        self._streams = EventStreams(bus, gatekeeper.tokens)
+        door = Door(gatekeeper) if credentials is not None else _OpenDoor(gatekeeper)
+        served = [self._streams.endpoint(), *TokenCgis(gatekeeper.tokens).endpoints()]
         self.factory = SharedPortFactory(HttpServer(door, served).site(), server)
 
     @property

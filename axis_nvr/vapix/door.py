@@ -5,33 +5,13 @@ their recommended policy. Until there is an administrator every request but a fe
 with ``Axis-Setup: vapix``. A role that is too low is answered 403.
 """
 
-import hmac
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from axis_nvr.errors import WireError
-from axis_nvr.services.accounts import Account, Accounts, Role
-from axis_nvr.services.audit import Audit
-from axis_nvr.services.lockout import Lockout
-from axis_nvr.session.digest import Credentials, digest_response, secret_hash
-from axis_nvr.session.server.challenger import Challenger, Verdict
+from axis_nvr.services.accounts import Account, Role
+from axis_nvr.services.gatekeeper import HTTP, Finding, Gatekeeper, Knock, Standing
+from axis_nvr.session.digest import digest_response
 from axis_nvr.vapix.call import Reply, html_reply
-from axis_nvr.wire.authentication import Authorization, decode_text, parse_authorization
-
-
-@dataclass(frozen=True, slots=True)
-class Knock:
-    """What of a request decides whether it is let in.
-
-    :param uri: of the request line, query and all.
-    :param authorization: the header, empty if there is none.
-    """
-
-    method: str
-    uri: str
-    authorization: str
-    address: str
-    is_secure: bool
+from axis_nvr.wire.authentication import Authorization
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +20,19 @@ class Admitted:
 
     :param account: None for one who needs no account.
     :param headers: to be sent with the answer.
+    :param finding: None for one who was not looked at.
     """
 
     account: Account | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    finding: Finding | None = None
 
 
 class Door:
-    """Lets requests in or answers why not.
+    """Lets requests in or answers why not."""
 
-    :param key: random bytes; whoever has them can make nonces.
-    :param now: a clock that never steps, in seconds.
-    """
-
-    def __init__(
-        self,
-        accounts: Accounts,
-        audit: Audit,
-        lockout: Lockout,
-        key: bytes,
-        now: Callable[[], float],
-    ) -> None:
-        self._accounts = accounts
-        self._audit = audit
-        self._lockout = lockout
-        self._now = now
-        self._challenger = Challenger(accounts.realm, key, qop="auth")
+    def __init__(self, gatekeeper: Gatekeeper) -> None:
+        self._gatekeeper = gatekeeper
 
     def admit(self, knock: Knock, role: Role | None, *, before_setup: bool) -> Admitted | Reply:
         """Let a request in, or answer why not.
@@ -73,78 +40,53 @@ class Door:
         :param role: the least that is needed; None needs no account.
         :param before_setup: whether the endpoint answers while there is no administrator.
         """
-        if self._accounts.needs_setup:
-            if before_setup:
-                return Admitted()
-            return html_reply(
-                "<p>This recorder has no administrator yet. See the guide, &ldquo;The first"
-                " administrator&rdquo;.</p>",
-                401,
-                ("Axis-Setup", "vapix"),
-                *self._challenges(knock, stale=False),
-            )
-        if role is None and not knock.authorization:
+        if self._gatekeeper.needs_setup:
+            needs_nobody = before_setup
+        else:
+            needs_nobody = role is None and not _can_prove(knock)
+        if needs_nobody:
             return Admitted()
-        answer = _parsed(knock.authorization)
-        name = "" if answer is None else _name_of(answer)
-        if self._lockout.is_closed(knock.address, name, self._now()):
-            return html_reply("<p>Too many failed attempts. Wait a minute.</p>", 403)
-        verdict = self._check(knock, answer)
-        account = self._accounts.all.get(name) if verdict is Verdict.ACCEPTED else None
-        if account is None:
-            if role is None:
-                return Admitted()
-            return self._turn_away(knock, name, verdict)
-        self._lockout.succeeded(knock.address, name)
-        if role is not None and account.role < role:
-            words = f"<p>This needs the rights of an {role.name.lower()} at least.</p>"
-            return html_reply(words, 403)
-        return Admitted(account, _proof(account, answer))
+        return self._answer(knock, self._gatekeeper.judge(knock, HTTP), role)
 
-    def _turn_away(self, knock: Knock, name: str, verdict: Verdict) -> Reply:
-        if verdict is Verdict.WRONG:
-            self._lockout.failed(knock.address, name, self._now())
-            self._audit.note(name, knock.address, "log in", "HTTP", "wrong credentials")
-        challenges = self._challenges(knock, stale=verdict is Verdict.STALE)
+    def turn_away(self, knock: Knock, admitted: Admitted, role: Role) -> Reply:
+        """Answer one who was let in without a role, and turned out to need this one."""
+        finding = admitted.finding or self._gatekeeper.judge(knock, HTTP)
+        refused = self._answer(knock, finding, role)
+        assert isinstance(refused, Reply), "the endpoint knew the role"
+        return refused
+
+    def _answer(self, knock: Knock, finding: Finding, role: Role | None) -> Admitted | Reply:
+        match finding:
+            case Finding(Standing.NO_ADMINISTRATOR):
+                return html_reply(
+                    "<p>This recorder has no administrator yet. See the guide, &ldquo;The first"
+                    " administrator&rdquo;.</p>",
+                    401,
+                    ("Axis-Setup", "vapix"),
+                    *self._gatekeeper.challenges(knock, HTTP),
+                )
+            case Finding(Standing.SHUT_OUT):
+                return html_reply("<p>Too many failed attempts. Wait a minute.</p>", 403)
+            case Finding(account=Account() as account) if role is not None and account.role < role:
+                words = f"<p>This needs the rights of an {role.name.lower()} at least.</p>"
+                return html_reply(words, 403)
+            case Finding(account=Account() as account):
+                return Admitted(account, _proof(account, finding.answer), finding)
+            case _ if role is None:
+                return Admitted(finding=finding)
+        is_stale = finding.standing is Standing.STALE
+        challenges = self._gatekeeper.challenges(knock, HTTP, stale=is_stale)
         return html_reply("<p>401 Unauthorized</p>", 401, *challenges)
 
-    def _challenges(self, knock: Knock, *, stale: bool) -> list[tuple[str, str]]:
-        values = [self._challenger.challenge(self._now(), stale)]
-        if knock.is_secure:
-            values.append(f'Basic realm="{self._accounts.realm}"')
-        return [("WWW-Authenticate", value) for value in values]
 
-    def _check(self, knock: Knock, answer: Authorization | None) -> Verdict:
-        if answer is None:
-            return Verdict.WRONG if knock.authorization else Verdict.MISSING
-        if answer.scheme == "basic":
-            right = knock.is_secure and self._is_right(answer)
-            return Verdict.ACCEPTED if right else Verdict.WRONG
-        verdict, _ = self._challenger.check(
-            knock.authorization, knock.method, knock.uri, self._now(), self._accounts.secret_of
-        )
-        return verdict
+def _can_prove(knock: Knock) -> bool:
+    """Tell whether it has credentials that we take.
 
-    def _is_right(self, answer: Authorization) -> bool:
-        """Check a password; an unknown account takes as long as a known one."""
-        secret = self._accounts.secret_of(answer.username)
-        given = secret_hash(Credentials(answer.username, answer.password), self._accounts.realm)
-        return hmac.compare_digest(given, secret or "-") and secret is not None
-
-
-def _parsed(header: str) -> Authorization | None:
-    if not header:
-        return None
-    try:
-        return parse_authorization(header)
-    except WireError:
-        return None
-
-
-def _name_of(answer: Authorization) -> str:
-    if answer.scheme == "basic":
-        return answer.username
-    return decode_text(answer.get("username").encode("latin-1", "replace"))
+    Others are not looked at where none are needed: a probe with a header for somebody else is
+    no guesser.
+    """
+    scheme = knock.authorization.strip().partition(" ")[0].lower()
+    return scheme == "digest" or (scheme == "basic" and knock.is_secure)
 
 
 def _proof(account: Account, answer: Authorization | None) -> tuple[tuple[str, str], ...]:

@@ -18,10 +18,11 @@ from zope.interface import implementer
 
 from axis_nvr.errors import WireError
 from axis_nvr.services.accounts import Role
+from axis_nvr.services.gatekeeper import Knock
 from axis_nvr.vapix.arguments import FORM_TYPE, Arguments
 from axis_nvr.vapix.bounded_site import BoundedSite
 from axis_nvr.vapix.call import Call, Endpoint, NeedsRole, Reply, Upgrade, html_reply
-from axis_nvr.vapix.door import Admitted, Door, Knock
+from axis_nvr.vapix.door import Admitted, Door
 from axis_nvr.vapix.upgrade import take_over
 from axis_nvr.wire.authentication import decode_text
 
@@ -109,9 +110,7 @@ class HttpServer:
         try:
             return admitted.headers, await _to_the_end(endpoint.answer(call))
         except NeedsRole as need:
-            refused = self._door.admit(knock, need.role, before_setup=False)
-            assert isinstance(refused, Reply), "the endpoint knew the role"
-            return (), refused
+            return (), self._door.turn_away(knock, admitted, need.role)
 
     async def _send(
         self, request: Request, reply: Reply, headers: tuple[tuple[str, str], ...]

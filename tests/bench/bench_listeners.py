@@ -28,7 +28,6 @@ from twisted.internet.threads import deferToThread
 
 from axis_nvr.services.event_bus import EventBus
 from axis_nvr.services.event_declaration import EventDeclaration
-from axis_nvr.services.session_tokens import SessionTokens
 from axis_nvr.session.websocket import Limits, SharedText
 from axis_nvr.session.websocket_handshake import ClientHandshake
 from axis_nvr.vapix.server import HttpServer
@@ -121,7 +120,7 @@ async def measure(listeners: int, notifications: int) -> dict[str, float]:
     house.set_up()
     bus = EventBus(lambda: time.time_ns() // 1000)
     bus.declare(EventDeclaration(TOPIC))
-    tokens = SessionTokens(house.accounts, lambda: house.now)
+    tokens = house.gatekeeper.tokens
     site = HttpServer(house.door, [EventStreams(bus, tokens).endpoint()]).site()
     port = reactor.listenTCP(0, site, interface="127.0.0.1")
     before = resident_bytes()

@@ -15,7 +15,6 @@ from twisted.web.http_headers import Headers
 from axis_nvr.media.units import Codec
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.services.playback.presentations import FEATURES, Playbacks
-from axis_nvr.services.session_tokens import SessionTokens
 from axis_nvr.session.digest import Authenticator, Credentials
 from axis_nvr.simulator.bitstream import video_bitstream
 from axis_nvr.vapix.server import HttpServer
@@ -122,7 +121,7 @@ class RecordedTests(TestCase):
         recording_id = record(shelves)
         server = RtspServerFactory(reactor, Playbacks(shelves.library, reactor), options=FEATURES)
         self.addCleanup(server.close)
-        tokens = SessionTokens(house.accounts, lambda: house.now)
+        tokens = house.gatekeeper.tokens
         site = HttpServer(house.door, [RtspOverWebSocket(server, tokens).endpoint()]).site()
         port = await serverFromString(reactor, "tcp:0:interface=127.0.0.1").listen(site)
         self.addCleanup(port.stopListening)

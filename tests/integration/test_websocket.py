@@ -21,7 +21,6 @@ from axis_nvr.protocols.websocket import WebSocket
 from axis_nvr.protocols.websocket_client import connect
 from axis_nvr.services.event_bus import EventBus
 from axis_nvr.services.event_declaration import EventDeclaration
-from axis_nvr.services.session_tokens import SessionTokens
 from axis_nvr.session.websocket import Received
 from axis_nvr.vapix.server import HttpServer
 from axis_nvr.vapix.websocket.events import PATH, EventStreams
@@ -48,7 +47,7 @@ class ServerTests(TestCase):
         house.set_up()
         self.bus = EventBus(lambda: 0)
         self.bus.declare(EventDeclaration(ALARM))
-        tokens = SessionTokens(house.accounts, lambda: house.now)
+        tokens = house.gatekeeper.tokens
         self.streams = EventStreams(self.bus, tokens)
         site = HttpServer(house.door, [self.streams.endpoint()]).site()
         pem = Path(self.mktemp())

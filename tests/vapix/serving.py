@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.services.accounts import Account, Accounts, Role
 from axis_nvr.services.audit import Audit
-from axis_nvr.services.lockout import Lockout
+from axis_nvr.services.gatekeeper import Gatekeeper
 from axis_nvr.services.state_database import StateDatabase
 from axis_nvr.services.state_folder import StateFolder
 from axis_nvr.services.vault import Vault
@@ -34,8 +34,8 @@ class House:
         self.database = StateDatabase(self.state.path / "state.db", maybeDeferred)
         self.accounts = Accounts(self.database, Vault(self.state), REALM)
         self.audit = Audit(self.database, lambda: self.utc)
-        self.lockout = Lockout()
-        self.door = Door(self.accounts, self.audit, self.lockout, bytes(16), lambda: self.now)
+        self.gatekeeper = Gatekeeper(self.accounts, self.audit, lambda: self.now)
+        self.door = Door(self.gatekeeper)
 
     def set_up(self) -> None:
         """Make an account of each role."""

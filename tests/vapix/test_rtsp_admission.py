@@ -21,9 +21,7 @@ class AdmissionTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.house = house = House(self.mktemp())
         self.addCleanup(house.database.close)
-        self.admission = RtspAdmission(
-            house.door, house.accounts, house.audit, house.lockout, bytes(16), lambda: house.now
-        )
+        self.admission = RtspAdmission(house.gatekeeper)
 
     def connection(self, address: str = "192.0.2.9", *, is_secure: bool = False) -> Any:
         return SimpleNamespace(client_host=address, account="", is_secure=is_secure)
@@ -79,7 +77,7 @@ class AdmissionTests(SynchronousTestCase):
             self.assertEqual(connection.account, user)
 
     def test_wrong_credentials(self) -> None:
-        """Are refused, counted and noted; the address is closed, for HTTP as well."""
+        """Are refused, counted and noted; the address is shut out, and no other."""
         self.house.set_up()
         connection = self.connection()
         guard = self.admission.guard(connection)
@@ -89,7 +87,6 @@ class AdmissionTests(SynchronousTestCase):
             self.assertEqual(self.refused(guard, wrong).status, 401)
         self.assertEqual(connection.account, "")
         self.assertEqual(self.refused(guard, right).status, 403)
-        self.assertTrue(self.house.lockout.is_closed("192.0.2.9", "vera", self.house.now))
         other = self.admission.guard(self.connection("192.0.2.10"))
         other(right, None, 0.0)
         (entry, *_) = self.successResultOf(self.house.audit.newest(1))

@@ -5,7 +5,6 @@ from typing import Any
 
 from axis_nvr.services.event_bus import EventBus
 from axis_nvr.services.event_declaration import EventDeclaration, ItemDeclaration
-from axis_nvr.services.session_tokens import SessionTokens
 from axis_nvr.vapix.websocket import events
 from axis_nvr.vapix.websocket.entry import TokenCgis
 from axis_nvr.vapix.websocket.event_messages import MAX_FILTERS, Request, notify
@@ -30,7 +29,7 @@ class EventsTestCase(SocketTestCase):
         self.bus.declare(EventDeclaration(ALARM))
         self.bus.set_state(MOTION, (("active", "1"), ("zone", "a")), (("device", "yard"),))
         self.bus.set_state(READY, (("ready", "1"),))
-        self.tokens = SessionTokens(self.house.accounts, lambda: self.house.now)
+        self.tokens = self.house.gatekeeper.tokens
         self.streams = EventStreams(self.bus, self.tokens)
         self.serve(self.streams.endpoint(), *TokenCgis(self.tokens).endpoints())
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
-from axis_nvr.services.session_tokens import SessionTokens
 from axis_nvr.session.server.presentation_url import PresentationUrl
 from axis_nvr.session.websocket import CLOSE_SECONDS
 from axis_nvr.vapix.websocket.rtsp import PATH, RtspOverWebSocket
@@ -26,7 +25,7 @@ class RtspTests(SocketTestCase):
         super().setUp()
         self.calls: list[str] = []
         self.presentation = Presentation(self.calls)
-        self.tokens = SessionTokens(self.house.accounts, lambda: self.house.now)
+        self.tokens = self.house.gatekeeper.tokens
         self.server = RtspServerFactory(self.clock, One(self.presentation))
         self.serve(RtspOverWebSocket(self.server, self.tokens).endpoint())
 

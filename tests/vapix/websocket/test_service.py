@@ -1,7 +1,6 @@
 """How event streams end when the recorder does."""
 
 from axis_nvr.services.event_bus import EventBus
-from axis_nvr.services.session_tokens import SessionTokens
 from axis_nvr.session.websocket import GOING_AWAY
 from axis_nvr.vapix.websocket.events import PATH, EventStreams
 from axis_nvr.vapix.websocket.service import GOODBYE_SECONDS, LOOK_SECONDS, WebSockets
@@ -11,7 +10,7 @@ from tests.vapix.sockets import SocketTestCase
 class ServiceTests(SocketTestCase):
     def setUp(self) -> None:
         super().setUp()
-        tokens = SessionTokens(self.house.accounts, lambda: self.house.now)
+        tokens = self.house.gatekeeper.tokens
         streams = EventStreams(EventBus(lambda: 0), tokens)
         self.service = WebSockets(self.clock, streams, (streams.endpoint(),))
         self.service.startService()
