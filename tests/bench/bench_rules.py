@@ -63,7 +63,7 @@ class Bench:
         self.change(False, "", MOTION)
 
     async def add_rules(self) -> None:
-        action = await self.book.add_configuration("", TCP, TCP_GIVEN)
+        action = await self.book.actions.add("", TCP, TCP_GIVEN)
         for number in range(self.rules):
             contents = (f"{item('device', f'd{number}')} and {item('active', '1')}",)
             text = FilterText(MOTION, CONCRETE, contents)

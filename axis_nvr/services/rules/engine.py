@@ -95,7 +95,7 @@ class RuleEngine:
         if not rule.enabled:
             return None
         try:
-            template, _ = self._book.action(rule.primary_action)
+            template = self._book.actions.find(rule.primary_action).template
             start = self._watch.add(rule.start_event) if rule.start_event is not None else None
             conditions = tuple(self._watch.add(condition) for condition in rule.conditions)
         except NvrError as error:  # it was read once: only another version can come to this
@@ -161,5 +161,5 @@ class RuleEngine:
 
     def make(self, rule: ActionRule, failed: Callable[[str], None]) -> IAction:
         """Make the action of a rule."""
-        template, values = self._book.action(rule.primary_action)
-        return self._make(template, values, rule.name or f"rule {rule.id}", failed)
+        action = self._book.actions.find(rule.primary_action)
+        return self._make(action.template, action.values, rule.name or f"rule {rule.id}", failed)

@@ -1,4 +1,4 @@
-"""The action service: templates, configurations, recipients, rules.
+"""The action service: templates, actions, recipients, rules.
 
 Nothing is changed in place: who wants a rule or a configuration otherwise removes it and adds it.
 """
@@ -9,9 +9,9 @@ from xml.etree import ElementTree as ET
 from axis_nvr.services.audit import Audit
 from axis_nvr.services.rules import errors
 from axis_nvr.services.rules.errors import RuleError
-from axis_nvr.services.rules.model import Configuration, Template
 from axis_nvr.services.rules.rule_book import RuleBook
 from axis_nvr.vapix.call import Call
+from axis_nvr.vapix.soap.action_configurations import ConfigurationOperations
 from axis_nvr.vapix.soap.action_rules import read_rule, rule_element
 from axis_nvr.vapix.soap.document import Node
 from axis_nvr.vapix.soap.durations import write_duration
@@ -70,15 +70,17 @@ class ActionService:
 
     def service(self) -> SoapService:
         """Return them by their names."""
+        actions = ConfigurationOperations("Action", self._book.actions, self._audit)
+        recipients = ConfigurationOperations("Recipient", self._book.recipients, self._audit)
         operations: dict[str, Operation] = {
-            "GetActionTemplates": self.get_action_templates,
-            "GetRecipientTemplates": self.get_recipient_templates,
-            "AddActionConfiguration": self.add_action_configuration,
-            "GetActionConfigurations": self.get_action_configurations,
-            "RemoveActionConfiguration": self.remove_action_configuration,
-            "AddRecipientConfiguration": self.add_recipient_configuration,
-            "GetRecipientConfigurations": self.get_recipient_configurations,
-            "RemoveRecipientConfiguration": self.remove_recipient_configuration,
+            "GetActionTemplates": actions.get_templates,
+            "GetRecipientTemplates": recipients.get_templates,
+            "AddActionConfiguration": actions.add,
+            "GetActionConfigurations": actions.get,
+            "RemoveActionConfiguration": actions.remove,
+            "AddRecipientConfiguration": recipients.add,
+            "GetRecipientConfigurations": recipients.get,
+            "RemoveRecipientConfiguration": recipients.remove,
             "AddActionRule": self.add_action_rule,
             "GetActionRules": self.get_action_rules,
             "RemoveActionRule": self.remove_action_rule,
@@ -100,82 +102,18 @@ class ActionService:
 
         return told
 
-    async def get_action_templates(self, call: Call, body: Node) -> ET.Element:
-        """List what an action may be made of."""
-        nothing(body)
-        found = [
-            element("aa:ActionTemplate", _template(template))
-            for template in self._book.action_templates
-        ]
-        return _listed("GetActionTemplatesResponse", "ActionTemplates", found)
-
-    async def get_recipient_templates(self, call: Call, body: Node) -> ET.Element:
-        """List what a recipient may be made of."""
-        nothing(body)
-        found = [
-            element("aa:RecipientTemplate", _template(template))
-            for template in self._book.recipient_templates
-        ]
-        return _listed("GetRecipientTemplatesResponse", "RecipientTemplates", found)
-
-    async def add_action_configuration(self, call: Call, body: Node) -> ET.Element:
-        """Make an action of a template."""
-        given = _given(Fields(body, ("NewActionConfiguration",)).need("NewActionConfiguration"))
-        made = await self._book.add_configuration(*given)
-        self._note(call, "create", f"action configuration {made}")
-        return _made("AddActionConfigurationResponse", "ConfigurationID", made)
-
-    async def get_action_configurations(self, call: Call, body: Node) -> ET.Element:
-        """List the actions."""
-        nothing(body)
-        found = [
-            element("aa:ActionConfiguration", _configuration(configuration))
-            for configuration in self._book.configurations
-        ]
-        return _listed("GetActionConfigurationsResponse", "ActionConfigurations", found)
-
-    async def remove_action_configuration(self, call: Call, body: Node) -> ET.Element:
-        """Remove an action that no rule runs."""
-        configuration_id = Fields(body, ("ConfigurationID",)).integer("ConfigurationID")
-        await self._book.remove_configuration(configuration_id)
-        self._note(call, "delete", f"action configuration {configuration_id}")
-        return element("aa:RemoveActionConfigurationResponse")
-
-    async def add_recipient_configuration(self, call: Call, body: Node) -> ET.Element:
-        """Make a recipient of a template."""
-        fields = Fields(body, ("NewRecipientConfiguration",))
-        made = await self._book.add_recipient(*_given(fields.need("NewRecipientConfiguration")))
-        self._note(call, "create", f"recipient {made}")
-        return _made("AddRecipientConfigurationResponse", "ConfigurationID", made)
-
-    async def get_recipient_configurations(self, call: Call, body: Node) -> ET.Element:
-        """List the recipients."""
-        nothing(body)
-        found = [
-            element("aa:RecipientConfiguration", _configuration(recipient))
-            for recipient in self._book.recipients
-        ]
-        return _listed("GetRecipientConfigurationsResponse", "RecipientConfigurations", found)
-
-    async def remove_recipient_configuration(self, call: Call, body: Node) -> ET.Element:
-        """Remove a recipient."""
-        recipient_id = Fields(body, ("ConfigurationID",)).integer("ConfigurationID")
-        await self._book.remove_recipient(recipient_id)
-        self._note(call, "delete", f"recipient {recipient_id}")
-        return element("aa:RemoveRecipientConfigurationResponse")
-
     async def add_action_rule(self, call: Call, body: Node) -> ET.Element:
         """Make a rule."""
         node = Fields(body, ("NewActionRule",)).need("NewActionRule")
         made = await self._book.add_rule(read_rule(node, self._wsnt_fault))
         self._note(call, "create", f"rule {made}")
-        return _made("AddActionRuleResponse", "RuleID", made)
+        return element("aa:AddActionRuleResponse", [element("aa:RuleID", str(made))])
 
     async def get_action_rules(self, call: Call, body: Node) -> ET.Element:
         """List the rules."""
         nothing(body)
         found = [rule_element(rule) for rule in self._book.rules]
-        return _listed("GetActionRulesResponse", "ActionRules", found)
+        return element("aa:GetActionRulesResponse", [element("aa:ActionRules", found)])
 
     async def remove_action_rule(self, call: Call, body: Node) -> ET.Element:
         """Remove a rule; what it runs ends."""
@@ -213,49 +151,3 @@ def _used_by(rule_id: int, name: str) -> Iterable[ET.Element]:
     yield element("aa:ActionRuleID", str(rule_id))
     if name:
         yield element("aa:ActionRuleName", name)
-
-
-def _listed(response: str, name: str, found: Iterable[ET.Element]) -> ET.Element:
-    return element(f"aa:{response}", [element(f"aa:{name}", found)])
-
-
-def _made(response: str, name: str, number: int) -> ET.Element:
-    return element(f"aa:{response}", [element(f"aa:{name}", str(number))])
-
-
-def _template(template: Template) -> Iterable[ET.Element]:
-    yield element("aa:TemplateToken", template.token)
-    if template.recipient:
-        yield element("aa:RecipientTemplate", template.recipient)
-    if template.parameters:
-        names = template.parameters
-        found = [element("aa:Parameter", Type="string", Name=name) for name in names]
-        yield element("aa:Parameters", found)
-
-
-def _configuration(configuration: Configuration) -> Iterable[ET.Element]:
-    yield element("aa:ConfigurationID", str(configuration.id))
-    if configuration.name:
-        yield element("aa:Name", configuration.name)
-    yield element("aa:TemplateToken", configuration.template)
-    if configuration.parameters:
-        pairs = configuration.parameters
-        found = [element("aa:Parameter", Name=name, Value=value) for name, value in pairs]
-        yield element("aa:Parameters", found)
-
-
-def _given(node: Node) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-    """Read a new configuration: name, token of the template, parameters."""
-    fields = Fields(node, ("Name", "TemplateToken", "Parameters"))
-    name, token = fields.text("Name", ""), fields.text("TemplateToken")
-    parameters = fields.find("Parameters")
-    found = [] if parameters is None else Fields(parameters, often=("Parameter",)).all("Parameter")
-    return name, token, tuple(map(_parameter, found))
-
-
-def _parameter(node: Node) -> tuple[str, str]:
-    nothing(node)
-    try:
-        return node.attributes["Name"], node.attributes["Value"]
-    except KeyError as missing:
-        raise sender_fault(f"a Parameter without {missing.args[0]}") from None

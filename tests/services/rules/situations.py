@@ -206,7 +206,7 @@ class RuleTestCase(StateTestCase):
     def add_action(
         self, template: str = RECORD, given: tuple[tuple[str, str], ...] = STORAGE
     ) -> int:
-        number: int = self.run_now(self.book.add_configuration("Record", template, given))
+        number: int = self.run_now(self.book.actions.add("Record", template, given))
         return number
 
     def add_rule(self, rule: ActionRule) -> int:

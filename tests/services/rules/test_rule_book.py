@@ -3,6 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
+from axis_nvr.services.rules.configurations import (
+    MAX_CONFIGURATIONS,
+    MAX_RECIPIENTS,
+    MAX_VALUE_CHARACTERS,
+)
 from axis_nvr.services.rules.errors import (
     ActionConfigurationInUse,
     ActionConfigurationNotFound,
@@ -21,14 +26,7 @@ from axis_nvr.services.rules.errors import (
     UnknownTopicDialect,
 )
 from axis_nvr.services.rules.model import CONCRETE_SET, SIMPLE, ActionRule, FilterText
-from axis_nvr.services.rules.rule_book import (
-    MAX_ACTIVATION_SECONDS,
-    MAX_CONDITIONS,
-    MAX_CONFIGURATIONS,
-    MAX_RECIPIENTS,
-    MAX_RULES,
-    MAX_VALUE_CHARACTERS,
-)
+from axis_nvr.services.rules.rule_book import MAX_ACTIVATION_SECONDS, MAX_CONDITIONS, MAX_RULES
 from axis_nvr.services.rules.templates import ACTION_TEMPLATES, RECIPIENT_TEMPLATES
 from axis_nvr.services.state_database import StateError
 from tests.services.rules.situations import (
@@ -82,20 +80,20 @@ class TemplateTests(RuleTestCase):
     def test_parameters_must_match(self) -> None:
         """One that is missing, unknown or there twice is refused, and nothing is kept."""
         for wrong in (STORAGE[1:], (*STORAGE, ("extra", "")), (*STORAGE, STORAGE[0])):
-            self.refused(self.book.add_configuration("", RECORD, wrong), ParametersMismatch)
-        self.refused(self.book.add_configuration("", "com.x", ()), ActionTemplateNotFound)
-        self.assertEqual(self.book.configurations, ())
+            self.refused(self.book.actions.add("", RECORD, wrong), ParametersMismatch)
+        self.refused(self.book.actions.add("", "com.x", ()), ActionTemplateNotFound)
+        self.assertEqual(list(self.book.actions), [])
 
     def test_parameters_that_came_later(self) -> None:
         """Clients of before leave them out; POP before SMTP may be there, and empty."""
         self.add_action(HTTP, HTTP_GIVEN)
-        _, values = self.book.action(1)
+        values = self.book.actions.find(1).values
         self.assertEqual((values["method"], values["body"], values["parameters"]), ("", "", "a=1"))
         smtp = "com.axis.action.fixed.notification.smtp"
         names = next(t.parameters for t in ACTION_TEMPLATES if t.token == smtp)
         self.add_action(smtp, (*((name, "") for name in names), ("pop_host", "")))
         self.refused(
-            self.book.add_configuration("", HTTP, (*HTTP_GIVEN, ("pop_host", ""))),
+            self.book.actions.add("", HTTP, (*HTTP_GIVEN, ("pop_host", ""))),
             ParametersMismatch,
         )
 
@@ -106,13 +104,13 @@ class ConfigurationTests(RuleTestCase):
         headers = (("http_headers", "Authorization: Bearer streng-geheim\r\nX-Place: hall"),)
         self.add_action(HTTP, (*HTTP_GIVEN, *headers))
         self.add_rule(a_rule(input_on(), timeout=2.5))
-        before = (self.book.configurations, self.book.rules)
+        before = (list(self.book.actions), self.book.rules)
         self.reopen()
         self.book = self.load()
-        self.assertEqual((self.book.configurations, self.book.rules), before)
-        _, values = self.book.action(1)
+        self.assertEqual((list(self.book.actions), self.book.rules), before)
+        values = self.book.actions.find(1).values
         self.assertEqual((values["password"], values["login"]), ("geheim", "root"))
-        shown = dict(self.book.configurations[0].parameters)
+        shown = dict(self.book.actions.find(1).shown.parameters)
         self.assertEqual(
             [shown[name] for name in ("password", "proxy_password", "login")], ["", "", "root"]
         )
@@ -125,24 +123,22 @@ class ConfigurationTests(RuleTestCase):
     def test_ids_count_upward(self) -> None:
         """Each kind for itself, and none is ever used again."""
         self.assertEqual([self.add_action(), self.add_action()], [1, 2])
-        self.run_now(self.book.remove_configuration(2))
+        self.run_now(self.book.actions.remove(2))
         self.assertEqual(self.add_action(), 3)
         self.assertEqual(self.add_rule(a_rule(input_on())), 1)
         self.run_now(self.book.remove_rule(1))
         self.reopen()
         self.book = self.load()
-        self.run_now(self.book.remove_configuration(3))
+        self.run_now(self.book.actions.remove(3))
         self.assertEqual((self.add_action(), self.add_rule(a_rule(input_on()))), (4, 2))
 
     def test_values_are_checked(self) -> None:
         """What cannot be recorded as things are now, and what is too long, is not kept."""
         given = (*STORAGE[:3], ("storage_id", "SD_DISK"))
-        self.refused(self.book.add_configuration("", RECORD, given), InvalidActionConfiguration)
+        self.refused(self.book.actions.add("", RECORD, given), InvalidActionConfiguration)
         long = (("message", "x" * (MAX_VALUE_CHARACTERS + 1)), *TCP_GIVEN[1:])
-        self.refused(self.book.add_configuration("", TCP, long), InvalidActionConfiguration)
-        self.refused(
-            self.book.add_configuration("n" * 300, TCP, TCP_GIVEN), InvalidActionConfiguration
-        )
+        self.refused(self.book.actions.add("", TCP, long), InvalidActionConfiguration)
+        self.refused(self.book.actions.add("n" * 300, TCP, TCP_GIVEN), InvalidActionConfiguration)
 
     def test_in_use(self) -> None:
         """An action that a rule names stays, and it is said which rules; also a failover's."""
@@ -150,11 +146,11 @@ class ConfigurationTests(RuleTestCase):
         self.add_action(TCP, TCP_GIVEN)
         self.add_rule(replace(a_rule(input_on(), name="Hall"), failover_action=2))
         for number in (1, 2):
-            coroutine = self.book.remove_configuration(number)
+            coroutine = self.book.actions.remove(number)
             self.assertIn("1 'Hall'", self.refused(coroutine, ActionConfigurationInUse))
         self.run_now(self.book.remove_rule(1))
-        self.run_now(self.book.remove_configuration(1))
-        self.refused(self.book.remove_configuration(1), ActionConfigurationNotFound)
+        self.run_now(self.book.actions.remove(1))
+        self.refused(self.book.actions.remove(1), ActionConfigurationNotFound)
 
     def test_groups(self) -> None:
         """The group of an action is in use until the action is gone, over a restart too."""
@@ -163,21 +159,21 @@ class ConfigurationTests(RuleTestCase):
         self.book = self.load()
         self.assertTrue(self.book.uses_group("g1"))
         self.assertFalse(self.book.uses_group("g2"))
-        self.run_now(self.book.remove_configuration(1))
+        self.run_now(self.book.actions.remove(1))
         self.assertFalse(self.book.uses_group("g1"))
 
     def test_bounded(self) -> None:
         """There is a most of each kind."""
         self.add_action()
         book: Any = self.book
-        full = dict.fromkeys(range(1, MAX_CONFIGURATIONS + 1), book._configurations[1])
-        book._configurations = full
-        self.refused(self.book.add_configuration("", RECORD, STORAGE), InvalidActionConfiguration)
+        full = dict.fromkeys(range(1, MAX_CONFIGURATIONS + 1), book.actions.find(1))
+        book.actions._kept = full
+        self.refused(self.book.actions.add("", RECORD, STORAGE), InvalidActionConfiguration)
         book._rules = dict.fromkeys(range(MAX_RULES))
         self.refused(self.book.add_rule(a_rule(input_on())), InvalidFilter)
-        book._recipients = dict.fromkeys(range(MAX_RECIPIENTS))
+        book.recipients._kept = dict.fromkeys(range(MAX_RECIPIENTS))
         self.refused(
-            self.book.add_recipient("", HTTP_RECIPIENT, RECIPIENT_GIVEN),
+            self.book.recipients.add("", HTTP_RECIPIENT, RECIPIENT_GIVEN),
             InvalidActionConfiguration,
         )
 
@@ -197,19 +193,20 @@ class RecipientTests(RuleTestCase):
         """A recipient is kept, shown without its secrets, and removed."""
         url = ("upload_url", "http://root:geheim@10.0.0.1/x")
         given = (url, *RECIPIENT_GIVEN[1:])
-        self.run_now(self.book.add_recipient("Server", HTTP_RECIPIENT, given))
+        self.run_now(self.book.recipients.add("Server", HTTP_RECIPIENT, given))
         self.reopen()
         self.book = self.load()
-        (shown,) = self.book.recipients
+        (kept,) = self.book.recipients
+        shown = kept.shown
         self.assertEqual((shown.id, shown.name, shown.template), (1, "Server", HTTP_RECIPIENT))
-        self.assertNotIn("geheim", repr(shown))
-        self.run_now(self.book.remove_recipient(1))
-        self.refused(self.book.remove_recipient(1), RecipientConfigurationNotFound)
+        self.assertNotIn("geheim", repr(kept))
+        self.run_now(self.book.recipients.remove(1))
+        self.refused(self.book.recipients.remove(1), RecipientConfigurationNotFound)
 
     def test_refused(self) -> None:
         """By an unknown template, by parameters that do not match it."""
-        self.refused(self.book.add_recipient("", "com.x", ()), RecipientTemplateNotFound)
-        self.refused(self.book.add_recipient("", HTTP_RECIPIENT, ()), ParametersMismatch)
+        self.refused(self.book.recipients.add("", "com.x", ()), RecipientTemplateNotFound)
+        self.refused(self.book.recipients.add("", HTTP_RECIPIENT, ()), ParametersMismatch)
 
 
 class RuleRefusalTests(RuleTestCase):

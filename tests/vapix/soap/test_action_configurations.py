@@ -1,6 +1,6 @@
 """Templates, action configurations and recipients: every operation and fault."""
 
-from axis_nvr.services.rules.rule_book import MAX_NAME_CHARACTERS
+from axis_nvr.services.rules.configurations import MAX_NAME_CHARACTERS
 from axis_nvr.vapix.soap.fields import MAX_TEXT_CHARACTERS
 from axis_nvr.vapix.soap.names import ACTION
 from tests.vapix.soap.actions import (
@@ -21,9 +21,9 @@ class TemplateTests(ActionTestCase):
         """Token, recipient and parameters of each, in this order; a parameter has a type."""
         found = self.listed("GetActionTemplates")
         tokens = [one.findtext("aa:TemplateToken", "", NAMES) for one in found]
-        self.assertEqual(tokens, [template.token for template in self.book.action_templates])
+        self.assertEqual(tokens, [template.token for template in self.book.actions.kind.templates])
         self.assertIn(RECORDING, tokens)
-        for one, template in zip(found, self.book.action_templates, strict=True):
+        for one, template in zip(found, self.book.actions.kind.templates, strict=True):
             self.assertEqual(one.findtext("aa:RecipientTemplate", "", NAMES), template.recipient)
             parameters = one.findall("aa:Parameters/aa:Parameter", NAMES)
             told = [(parameter.get("Type"), parameter.get("Name")) for parameter in parameters]
@@ -212,7 +212,7 @@ class RecipientTests(ActionTestCase):
     def test_passwords(self) -> None:
         """Are not told again."""
         names = next(
-            t for t in self.book.recipient_templates if t.token.endswith(".http")
+            t for t in self.book.recipients.kind.templates if t.token.endswith(".http")
         ).parameters
         given = dict.fromkeys(names, "") | {"upload_url": "http://10.0.0.1/", "password": "s3cret"}
         self.done(self.new("http", **given))
