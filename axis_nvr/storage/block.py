@@ -9,13 +9,15 @@ Steps, and what holds after each:
    at: a file that somebody removed takes bytes as ever, and they are gone when it is closed.
 4. `finish` appends Cues and Tags and writes Duration, the Segment's size and where Cues and Tags
    are over the first few hundred bytes; the Tracks are not touched. Until the `sync` that follows,
-   the block's XML says that the block is open, so that whoever finds it so closes it again.
+   the block's XML says that the block is open, so that whoever finds it so closes it again. Where
+   it is known with a cluster that none will follow, `append` does this too, and Cues and Tags go
+   out with the cluster.
 
 When a call fails, the file is cut back to the bytes that are known to be good. After a failed
 `sync` these are the bytes of the last one that worked; it is not tried again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,7 +30,6 @@ from axis_nvr.storage.sync_threads import Pending, Submit
 from axis_nvr.wire.matroska import (
     Closing,
     CuePoint,
-    Front,
     Info,
     Track,
     build_cluster,
@@ -60,6 +61,17 @@ class BlockHead:
     def version(self) -> int:
         """DocTypeVersion: what Opus needs is in version 4."""
         return 4 if any(track.seek_pre_roll_ns for track in self.tracks) else 2
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a block ends with.
+
+    :param tags: names and values.
+    """
+
+    duration_ms: float
+    tags: Sequence[tuple[str, str]] = ()
 
 
 class BlockWriter:
@@ -95,21 +107,33 @@ class BlockWriter:
         """Where in the file the Segment's data begins: what the cues count from."""
         return self._front.segment_start
 
-    def append(self, cluster: PlannedCluster) -> None:
+    def append(self, cluster: PlannedCluster, ending: Ending | None = None) -> None:
         """Write a cluster with one gathered write.
 
-        :raises StorageError: it could not; the file is as it was before.
+        :param ending: what makes a whole block of it, if no cluster follows; `sync` and `close`
+            come after this.
+        :raises StorageError: it could not; the clusters are as they were before, what is in front
+            of Tracks may be half written.
         """
         pieces = build_cluster(cluster.timestamp_ms, cluster.frames)
-        position = self.written_bytes
+        before = position = self.written_bytes
         if not position:
             begin = self._front.data + self._tracks
             pieces.insert(0, begin)
             position = len(begin)
-        self._write(pieces)
+        cues = self._cues
         if cluster.cue is not None:
             track, time_ms = cluster.cue
-            self._cues.append(CuePoint(time_ms, track, position - self._front.segment_start))
+            cues = [*cues, CuePoint(time_ms, track, position - self._front.segment_start)]
+        end = before + sum(map(len, pieces))
+        closing = None
+        if ending is not None:
+            tail, closing = self._tail(end, cues, ending)
+            pieces.append(tail)
+        self._write(pieces)
+        if ending is not None and closing is not None:
+            self._write_front(ending, closing, before)
+        self._cues = cues
 
     def _write(self, pieces: Sequence[bytes | bytearray]) -> None:
         if not self._is_sound:
@@ -173,31 +197,46 @@ class BlockWriter:
             raise StorageError(StorageErrorKind.FAILED, self.path, message)
         self._identity = identity
 
-    def finish(self, duration_ms: float, tags: Iterable[tuple[str, str]] = ()) -> None:
+    def finish(self, ending: Ending) -> None:
         """Write what makes a whole block of it; `sync` and `close` come after this.
 
         :raises StorageError: it could not; the clusters are as they were before, what is in front
             of Tracks may be half written.
         """
         end = self.written_bytes
-        position = end - self._front.segment_start
-        cues, tags = build_cues(self._cues), list(tags)
-        tail = cues + build_tags(tags) if tags else cues
-        closing = Closing(position + len(tail), position, position + len(cues) if tags else None)
+        tail, closing = self._tail(end, self._cues, ending)
         self._write([tail])
-        try:
-            with storage_errors(self.path, "close a block"):
-                write_at(self._files, self._fd, self._closed_front(duration_ms, closing).data, 0)
-        except StorageError:
-            self._cut(end)
-            raise
+        self._write_front(ending, closing, end)
 
-    def _closed_front(self, duration_ms: float, closing: Closing) -> Front:
-        return build_front(
-            replace(self._head.info, duration_ms=duration_ms),
+    def _tail(
+        self, end: int, points: Sequence[CuePoint], ending: Ending
+    ) -> tuple[bytes | bytearray, Closing]:
+        """Give what stands behind the last cluster, and what the front says of it.
+
+        :param end: where in the file that cluster ends.
+        """
+        position = end - self._front.segment_start
+        cues = build_cues(points)
+        tail = cues + build_tags(ending.tags) if ending.tags else cues
+        tags_position = position + len(cues) if ending.tags else None
+        return tail, Closing(position + len(tail), position, tags_position)
+
+    def _write_front(self, ending: Ending, closing: Closing, good_end: int) -> None:
+        """Make the front that of a closed block.
+
+        :param good_end: where the file is cut off if that fails.
+        """
+        front = build_front(
+            replace(self._head.info, duration_ms=ending.duration_ms),
             version=self._head.version,
             closing=closing,
         )
+        try:
+            with storage_errors(self.path, "close a block"):
+                write_at(self._files, self._fd, front.data, 0)
+        except StorageError:
+            self._cut(good_end)
+            raise
 
     def close(self) -> None:
         """Close the file.

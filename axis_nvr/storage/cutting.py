@@ -1,13 +1,16 @@
 """When a recording goes on in a new block.
 
 A block is cut only at a key frame. What asks for a cut is in `Cut`, in the order it is looked at.
+
+Most blocks are cut since they are long enough, and that can be known a group ahead: a group tells
+where the next one begins. Then what ends the block is written with its last group (`is_last`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from axis_nvr.media.gop import Gop
+from axis_nvr.media.gop import MAX_GOP_BYTES, MAX_GOP_US, Gop
 from axis_nvr.media.units import AccessUnit, Format, GapReason
 from axis_nvr.storage.clusters import BlockTrack, Course
 
@@ -78,6 +81,19 @@ def cut_reason(
         return Cut.HOLE
     first_us = times[0] if main is None else main.utc_us
     return Cut.LENGTH if first_us - block.start_us >= BLOCK_SECONDS * 1_000_000 else None
+
+
+def is_last(block: BlockState, gop: Gop, stop_us: int) -> bool:
+    """Tell whether the block is long enough with a group, and a key frame follows that.
+
+    What follows a group that went out in parts may be another part, which no block can begin with.
+    A part is as long or as large as a group may be, or the unit behind it is as large as all of it.
+
+    :param stop_us: where the group ends.
+    """
+    is_part = gop.end_us - gop.start_us >= MAX_GOP_US or gop.size_bytes > MAX_GOP_BYTES // 2
+    is_long = stop_us - block.start_us >= BLOCK_SECONDS * 1_000_000
+    return is_long and gop.complete and not is_part and gop.end_us == stop_us
 
 
 def _source_changed(gop: Gop) -> bool:

@@ -56,10 +56,13 @@ class GapNotes:
         waiting, self._waiting = self._waiting, []
         return waiting
 
-    def take_tags(self) -> list[tuple[str, str]]:
+    def tags(self) -> list[tuple[str, str]]:
         """Give the tags of the block that ends now."""
-        of_block, self._of_block = self._of_block, []
-        return [(GAP_TAG, gap_text(gap)) for gap in of_block]
+        return [(GAP_TAG, gap_text(gap)) for gap in self._of_block]
+
+    def block_ended(self) -> None:
+        """Say that the block has its tags; those that come are the next one's."""
+        self._of_block = []
 
 
 def _add(gaps: list[Gap], gap: Gap) -> None:

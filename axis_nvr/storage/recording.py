@@ -30,9 +30,9 @@ from pathlib import Path
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import AccessUnit, Gap, GapReason, MetadataFormat
-from axis_nvr.storage.block import BlockHead, BlockWriter
+from axis_nvr.storage.block import BlockHead, BlockWriter, Ending
 from axis_nvr.storage.clusters import Course, plan_clusters, straighten
-from axis_nvr.storage.cutting import BlockState, cut_reason, formats_of, stop_of
+from axis_nvr.storage.cutting import BlockState, cut_reason, formats_of, is_last, stop_of
 from axis_nvr.storage.files import storage_errors
 from axis_nvr.storage.gap_notes import GapNotes
 from axis_nvr.storage.index import Index
@@ -139,8 +139,7 @@ class RecordingWriter:
                 message = "the rest of a group whose beginning is not stored"
                 raise StorageError(StorageErrorKind.FAILED, self._papers.folder, message)
             block = self._open_block(units)
-        self._append(block, gop, units)
-        block.course = course
+        self._append(block, gop, units, course)
 
     def _open_block(self, units: Sequence[AccessUnit]) -> _Block:
         start_us = min(unit.utc_us for unit in units)
@@ -170,26 +169,37 @@ class RecordingWriter:
         self._place.make_folders(path.parent)
         return BlockWriter(self._place.files, path, head)
 
-    def _append(self, block: _Block, gop: Gop, units: Sequence[AccessUnit]) -> None:
+    def _append(self, block: _Block, gop: Gop, units: Sequence[AccessUnit], course: Course) -> None:
         clusters = plan_clusters(units, block.start_us, block.tracks, block.main_track)
         if block not in self._touched:
             self._touched.append(block)
         last_us, stop_us = stop_of(gop, units, block.main_track)
-        before = block.writer.written_bytes
-        try:
-            for cluster in clusters:
-                block.writer.append(cluster)
-        except StorageError:  # a group is stored whole, or nothing of it
-            block.writer.take_back(before)
-            self._finish_block()
-            raise
-        block.last_us = max(block.last_us, last_us)
-        block.stop_us = max(block.stop_us, stop_us)
+        last_us, stop_us = max(block.last_us, last_us), max(block.stop_us, stop_us)
         left_out = len(units) - sum(len(cluster.frames) for cluster in clusters)
         if left_out:
             detail = f"{left_out} frames of a track that changed within a group"
             gap = Gap(gop.start_us, gop.end_us, GapReason.SOURCE_CHANGED, detail=detail)
             self.gaps.extend([gap], self._now)
+        ending = None
+        if not course.is_bent and is_last(block, gop, stop_us):
+            ending = Ending((stop_us - block.start_us) / 1000, self.gaps.tags())
+        before = block.writer.written_bytes
+        try:
+            for cluster in clusters:
+                block.writer.append(cluster, ending if cluster is clusters[-1] else None)
+        except StorageError:  # a group is stored whole, or nothing of it
+            block.writer.take_back(before)
+            self._finish_block()
+            raise
+        block.last_us, block.stop_us, block.course = last_us, stop_us, course
+        if ending is not None:
+            self._ended(block)
+
+    def _ended(self, block: _Block) -> None:
+        """Take note of a block of which all is written."""
+        self._block = None
+        self.gaps.block_ended()
+        block.is_finished = True
 
     def _finish_block(self) -> None:
         """Close the open block, if there is one; raises nothing."""
@@ -203,8 +213,8 @@ class RecordingWriter:
             return
         try:
             duration_ms = (block.stop_us - block.start_us) / 1000
-            block.writer.finish(duration_ms, self.gaps.take_tags())
-            block.is_finished = True
+            block.writer.finish(Ending(duration_ms, self.gaps.tags()))
+            self._ended(block)
         except StorageError as error:
             self._lose(block, str(error), error)
             self._failure = error  # what this batch wrote to it before is lost too

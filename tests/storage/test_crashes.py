@@ -17,6 +17,7 @@ from tests.storage.faults.fault_files import FaultFiles
 from tests.storage.faults.losses import crashes
 from tests.storage.faults.plots import (
     PLOTS,
+    a_block_fills_up,
     blocks_are_cut,
     formats_change,
     one_camera,
@@ -84,6 +85,16 @@ class PowerCutTests(SynchronousTestCase):
     def test_blocks_are_cut(self) -> None:
         """Groups of several clusters, blocks that end by their length and by a hole."""
         self.cut(blocks_are_cut, at_least=20, quick=(6, 6))
+
+    @proves(
+        2,
+        fault="power cut",
+        moment="a block is long enough, and ends in the same write as its last group",
+        outcome="every acknowledged group is there, byte for byte, at its time",
+    )
+    def test_a_block_fills_up(self) -> None:
+        """What ends a block goes out with its last group."""
+        self.cut(a_block_fills_up, at_least=20, quick=(6, 6))
 
     @proves(
         2,

@@ -27,6 +27,16 @@ def blocks_are_cut(story: Story) -> None:
     story.write(group(3601.5))
 
 
+def a_block_fills_up(story: Story) -> None:
+    """A block that ends with its last group, written with it, and the one that follows."""
+    story.start()
+    story.open()
+    for at, frames, step_seconds in ((0, 4, 40), (160, 4, 34), (296, 3, 1.5), (300.5, 3, 0.5)):
+        story.write(group(at, frames=frames, step_seconds=step_seconds))
+    story.write(group(302))
+    story.close()
+
+
 def three_cameras(story: Story) -> None:
     """Three cameras in the same batches; one leaves, one comes."""
     story.start()
