@@ -101,7 +101,7 @@ class Connection(Protocol):
             self._owner.received(data)
         except NvrError:
             self._fail(Failure())
-        except Exception:
+        except Exception:  # the outermost frame of this connection
             failure = Failure()
             self.log.failure("while handling what a camera sent", failure)
             self._fail(failure)

@@ -15,7 +15,7 @@ from typing import Any
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
-from service_identity.exceptions import VerificationError
+from service_identity.exceptions import CertificateError, VerificationError
 from service_identity.hazmat import (
     DNS_ID,
     CertificatePattern,
@@ -149,7 +149,7 @@ def name_mismatch(certificate: crypto.X509, host: str) -> str:
             return "" if same else f"it is for {common_name!r}, not for {host!r}"
         try:
             patterns = [DNSPattern.from_bytes(common_name.encode())]
-        except Exception:
+        except CertificateError:
             return f"it is for {common_name!r}, not for {host!r}"
     identity = IPAddress_ID(host) if is_address else DNS_ID(host)
     try:

@@ -238,6 +238,6 @@ class WebSocket(Protocol):
         """Call the user; one that fails loses this connection and no other."""
         try:
             told(*arguments)
-        except Exception:
+        except Exception:  # the outermost frame of this connection
             self.log.failure("while the user of a WebSocket was called")
             self._dialogue.fail(INTERNAL_ERROR, "internal error")

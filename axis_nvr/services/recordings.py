@@ -7,7 +7,8 @@ time that the disk failed. Whoever names any of them by its id means the run.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.defer import TimeoutError as NotInTime
 from twisted.internet.interfaces import IReactorTime
 
 from axis_nvr.errors import ConfigError, NvrError, WireError
@@ -219,7 +220,7 @@ class Recordings:
         run = self.begin(order)
         try:
             return await run.named().addTimeout(NAME_SECONDS, self._clock)
-        except Exception as error:
+        except (CancelledError, NotInTime) as error:
             problem = run.job.status.last_error or "the disk is not ready"
             Deferred.fromCoroutine(self.end(run))  # a disk that hangs is not waited for
             raise CannotRecord(problem) from error

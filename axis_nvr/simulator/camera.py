@@ -179,7 +179,7 @@ class VirtualCamera(Service):
     def _listen(self, kind: str, description: str, factory: Any) -> "Deferred[None]":
         try:
             endpoint = serverFromString(self._reactor, description)
-        except Exception as error:
+        except Exception as error:  # parsers of endpoints raise whatever they like
             raise ConfigError(f"{kind}: {description!r} is no endpoint: {error}") from error
 
         def listening(port: IListeningPort) -> None:

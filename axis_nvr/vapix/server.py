@@ -147,7 +147,7 @@ def _to_the_end(answer: Awaitable[Reply | Upgrade]) -> "Deferred[Reply | Upgrade
     async def work() -> None:
         try:
             reply = await answer
-        except Exception as error:
+        except Exception as error:  # raised where it is waited for
             if waiting.called and not isinstance(error, NeedsRole):
                 _log.failure("while a request was answered whose client has gone")
             waiting.errback(error)

@@ -155,7 +155,7 @@ class Deliveries:
             if not is_late:
                 raise
             raise DeliveryFailed(f"no answer within {TRY_SECONDS:g} s") from None
-        except Exception as error:
+        except Exception as error:  # what sends it raises whatever its library does
             if is_late:
                 raise DeliveryFailed(f"no answer within {TRY_SECONDS:g} s") from None
             raise DeliveryFailed(_words(error)) from error
