@@ -11,8 +11,6 @@ hold is released. One that is only locked can be read meanwhile.
 """
 
 from collections.abc import Callable, Sequence
-from enum import Enum
-from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList, fail, succeed
@@ -21,6 +19,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
+from axis_nvr.services.disk_holds import Hold, is_only_locked, told
+from axis_nvr.services.disk_trouble import DiskTrouble
+from axis_nvr.services.disk_users import DiskUsers
 from axis_nvr.services.disruption import Disruption, IDisruptionObserver
 from axis_nvr.services.status import DiskReport
 from axis_nvr.storage.disk import Disk
@@ -31,44 +32,8 @@ from axis_nvr.storage.recording import RecordingDetails
 #: The first wait after a disk could not be started, in seconds; it doubles up to the longest.
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 30.0
-#: A disk that is in use and not well is tried out after so long, and then so often, in seconds: a
-#: full one may have been given room by retention in a moment.
-FIRST_TRIAL_SECONDS = 2.0
-TRIAL_SECONDS = 10.0
 #: A write that takes longer is told of, in seconds.
 HANGING_SECONDS = 10.0
-
-
-class Hold(Enum):
-    """Why a disk is not used though it may be well; its value is the reason in words."""
-
-    UNMOUNTED = "the disk is unmounted"
-    LOCKED = "the disk is locked"
-    WORK = "the disk is being worked on"
-
-
-#: How a held disk is, and in a word; the first that holds it is told.
-_HELD = {
-    Hold.WORK: (DiskState.STOPPED, "busy"),
-    Hold.UNMOUNTED: (DiskState.STOPPED, "unmounted"),
-    Hold.LOCKED: (DiskState.LOCKED, "locked"),
-}
-
-
-class IDiskUser(Protocol):
-    """Uses a disk beside recording on it."""
-
-    def disk_opened(self, disk_id: str, folder: Path) -> None:
-        """The disk is in use."""
-
-    def disk_locked(self, disk_id: str, folder: Path) -> None:
-        """The disk is not in use, and may be read all the same, until it is opened or closing."""
-
-    def disk_closing(self, disk_id: str, *, comes_back: bool) -> "Deferred[None]":
-        """The disk is being let go of; fires when nothing of it is open any more.
-
-        :param comes_back: it broke or is locked, and is opened again as soon as it can be.
-        """
 
 
 class IDiskMemory(Protocol):
@@ -94,7 +59,6 @@ class DiskKeeper:
     :param admit: asked before each start whether the disk may be used; fires if it may, errback
         `StorageError` if not, as with one that is to be encrypted and is not.
     :param memory: remembers it.
-    :ivar disruption: why recordings are being lost now; None: they are not.
     :ivar holds: why it is not to be used; empty: it is.
     :ivar users: who else uses it.
     """
@@ -109,19 +73,17 @@ class DiskKeeper:
         admit: Callable[[], "Deferred[None]"] = lambda: succeed(None),
         memory: IDiskMemory | None = None,
     ) -> None:
-        self.disruption: Disruption | None = None
         self.holds: set[Hold] = set()
-        self.users: list[IDiskUser] = []
         self._make_disk = make_disk
         self._clock = clock
-        self._observers = observers
         self._admit = admit
-        self._disk = make_disk()
-        self._disk.observer = self
+        self._disk = disk = make_disk()
+        disk.observer = self
+        self.users = DiskUsers(disk.disk_id, disk.folder)
+        self._trouble = DiskTrouble(disk.disk_id, clock, observers)
         self._memory = ShortMemory() if memory is None else memory
         self._is_ready = False
         self._is_running = False
-        self._is_shown = False
         self._is_wanted = False
         self._attempt = 0
         self._error = ""
@@ -130,7 +92,6 @@ class DiskKeeper:
         self._gone: Once | None = None
         self._trying: list[Deferred[None]] = []
         self._waiting: list[tuple[Deferred[Any], RecordingDetails, int | None]] = []
-        self._trial: IDelayedCall | None = None
 
     def start(self) -> None:
         """Start the disk, now or as soon as it can be."""
@@ -142,7 +103,7 @@ class DiskKeeper:
         """End all recordings, then let go of the disk; fires when that is done."""
         self._is_running = False
         self._refuse_waiting("the recorder stops")
-        return self._hide(self._let_go(), comes_back=False)
+        return self.users.unlocked(self._let_go(), comes_back=False)
 
     def hold(self, why: Hold) -> "Deferred[None]":
         """Let go of the disk, and leave it alone until `release`.
@@ -151,12 +112,12 @@ class DiskKeeper:
             is let go of all the same.
         """
         self.holds.add(why)
-        is_lock = self.holds == {Hold.LOCKED}
+        is_lock = is_only_locked(self.holds)
         gone = self._let_go(comes_back=is_lock)
         if self._gone is not None:
             self._gone.wait().addCallback(lambda _: self._show())
         self._tell_hold()
-        return gone if is_lock else self._hide(gone, comes_back=False)
+        return gone if is_lock else self.users.unlocked(gone, comes_back=False)
 
     def release(self, why: Hold) -> "Deferred[None]":
         """Use the disk again, unless it is held for another reason.
@@ -180,12 +141,18 @@ class DiskKeeper:
     @property
     def is_mounted(self) -> bool:
         """Whether the disk is in use, or would be if it were not locked."""
-        return self._is_ready or self.holds == {Hold.LOCKED}
+        return self._is_ready or is_only_locked(self.holds)
 
     @property
     def refusal(self) -> str:
         """Why nothing is written to it or removed from it before it is released; empty: it is."""
-        return next((hold.value for hold in _HELD if hold in self.holds), "")
+        hold = told(self.holds)
+        return "" if hold is None else hold.words
+
+    @property
+    def disruption(self) -> Disruption | None:
+        """Why recordings are being lost now; None: they are not."""
+        return self._trouble.disruption
 
     def forget(self) -> None:
         """Take what is there next for a disk even if nothing is on it: it was formatted."""
@@ -197,19 +164,19 @@ class DiskKeeper:
             self._disk.wake_chore(name)
 
     def _tell_hold(self) -> None:
-        state = next((_HELD[hold][0] for hold in _HELD if hold in self.holds), None)
-        if state is not None:
-            self._disrupt(state, self.refusal)
+        hold = told(self.holds)
+        if hold is not None:
+            self._trouble.began(hold.state, hold.words)
 
     def _begin(self) -> None:
         """Start the disk, once it has been let go of."""
         if self._is_wanted or not self._is_running or self.holds:
             return
         self._is_wanted = True
-        self._hide(succeed(None), comes_back=True)
+        self.users.unlocked(succeed(None), comes_back=True)
         self._wait_seconds = FIRST_WAIT_SECONDS
         if self.disruption is not None:  # it is held no more, and not in use yet
-            self._disrupt(DiskState.STOPPED, "the disk is being opened")
+            self._trouble.began(DiskState.STOPPED, "the disk is being opened")
         if self._gone is None:
             self._try()
             return
@@ -219,24 +186,14 @@ class DiskKeeper:
     def _show(self) -> None:
         """Let others read a disk that is locked, and closed by now."""
         is_closed = self._gone is None or self._gone.has_happened
-        if self.holds == {Hold.LOCKED} and self._is_running and is_closed and not self._is_shown:
-            self._is_shown = True
-            for user in self.users:
-                user.disk_locked(self._disk.disk_id, self._disk.folder)
-
-    def _hide(self, gone: "Deferred[None]", *, comes_back: bool) -> "Deferred[None]":
-        """Have nobody read a disk that was locked; fires when that is so and the disk is gone."""
-        if not self._is_shown:
-            return gone
-        self._is_shown = False
-        closing = DeferredList([gone, *self._tell_users(comes_back=comes_back)], consumeErrors=True)
-        return closing.addCallback(lambda _: None)
+        if is_only_locked(self.holds) and self._is_running and is_closed:
+            self.users.locked()
 
     def _let_go(self, *, comes_back: bool = False) -> "Deferred[None]":
         """Close the disk, whatever it is at; fires when it is closed."""
         if self._is_wanted:
             self._is_wanted = self._is_ready = False
-            self._cancel_trial()
+            self._trouble.rest()
             self._attempt += 1
             if self._timer is not None:
                 self._timer.cancel()
@@ -244,15 +201,11 @@ class DiskKeeper:
             self._tell_tried(StorageErrorKind.CLOSED, "it was let go of")
             if self._gone is None or self._gone.has_happened:
                 self._gone = gone = Once()
-                closing = [self._disk.stop(), *self._tell_users(comes_back=comes_back)]
+                closing = [self._disk.stop(), *self.users.closing(comes_back=comes_back)]
                 DeferredList(closing, consumeErrors=True).addBoth(lambda _: gone.fire(None))
         elif self._gone is None:  # it was never started
             return succeed(None)
         return self._gone.wait()
-
-    def _tell_users(self, *, comes_back: bool) -> list["Deferred[None]"]:
-        disk_id = self._disk.disk_id
-        return [user.disk_closing(disk_id, comes_back=comes_back) for user in self.users]
 
     def _refuse_waiting(self, words: str) -> None:
         waiting, self._waiting = self._waiting, []
@@ -289,40 +242,12 @@ class DiskKeeper:
     def state_changed(self, state: DiskState, words: str) -> None:
         """Tell of disruptions that begin or end."""
         if state is DiskState.OK:
-            if self.disruption is not None and not self.holds:
-                self.disruption = None
-                self._cancel_trial()
-                for observer in self._observers:
-                    observer.disruption_ended(self._disk.disk_id)
+            if not self.holds:
+                self._trouble.ended()
         elif state is not DiskState.STOPPED and self._is_wanted:
-            self._disrupt(state, words)
-            self._try_out_later(FIRST_TRIAL_SECONDS)
-
-    def _try_out_later(self, delay: float) -> None:
-        """See after a while whether it is well, for nobody may write to it any more."""
-        if self._trial is None and self._is_ready:
-            self._trial = self._clock.callLater(delay, self._try_out)
-
-    def _try_out(self) -> None:
-        self._trial = None
-        if self._is_ready and self.disruption is not None:
-            self._disk.try_out().addCallback(self._tried_out)
-
-    def _tried_out(self, _: object) -> None:
-        if self.disruption is not None:
-            self._try_out_later(TRIAL_SECONDS)
-
-    def _cancel_trial(self) -> None:
-        timer, self._trial = self._trial, None
-        if timer is not None:
-            timer.cancel()
-
-    def _disrupt(self, state: DiskState, words: str) -> None:
-        before, disruption = self.disruption, Disruption(self._disk.disk_id, state, words)
-        is_news = before is None or (before.state is DiskState.SLOW and state is not before.state)
-        self.disruption = disruption
-        for observer in self._observers if is_news else ():
-            observer.disruption_began(disruption)
+            self._trouble.began(state, words)
+            if self._is_ready:
+                self._trouble.try_out(self._disk)
 
     def broken(self) -> None:
         """Close the disk and open it again."""
@@ -330,7 +255,7 @@ class DiskKeeper:
             return
         status = self._disk.status()
         self._is_ready, self._error = False, status.last_error
-        self._cancel_trial()
+        self._trouble.rest()
         if status.written_gops:  # it was well for a while
             self._wait_seconds = FIRST_WAIT_SECONDS
         self.log.error(
@@ -339,7 +264,7 @@ class DiskKeeper:
             error=self._error,
         )
         attempt = self._attempt
-        self._tell_users(comes_back=True)
+        self.users.closing(comes_back=True)
         self._disk.stop().addBoth(lambda _: self._try_later(attempt))
 
     # Below: how it is, and starting.
@@ -349,8 +274,9 @@ class DiskKeeper:
         """How the disk is."""
         status, disruption = self._disk.status(), self.disruption
         state: DiskState | str = status.state
-        if self.holds:
-            state = next(_HELD[hold][1] for hold in _HELD if hold in self.holds)
+        hold = told(self.holds)
+        if hold is not None:
+            state = hold.word
         elif state is DiskState.STOPPED and self._is_wanted:
             state = "starting"
             if disruption is not None and disruption.state is not DiskState.STOPPED:
@@ -363,7 +289,7 @@ class DiskKeeper:
             disk=self._disk.disk_id,
             folder=str(self._disk.folder),
             state=str(state),
-            condition="OK" if self.holds == {Hold.LOCKED} else mounted.condition,
+            condition="OK" if is_only_locked(self.holds) else mounted.condition,
             is_full=mounted is DiskState.FULL,
             is_read_only=mounted is DiskState.READ_ONLY,
             is_locked=mounted is DiskState.LOCKED,
@@ -403,8 +329,7 @@ class DiskKeeper:
         waiting, self._waiting = self._waiting, []
         for opened, details, start_us in waiting:
             self._disk.open_recording(details, start_us=start_us).chainDeferred(opened)
-        for user in self.users:
-            user.disk_opened(self._disk.disk_id, self._disk.folder)
+        self.users.opened()
         self._tell_tried()
 
     def _failed(self, failure: Failure, attempt: int) -> None:

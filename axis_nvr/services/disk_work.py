@@ -22,8 +22,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from axis_nvr.errors import NvrError, StorageError
 from axis_nvr.services.disk_encryption import DiskEncryption
+from axis_nvr.services.disk_holds import Hold
 from axis_nvr.services.disk_jobs import Action, DiskJob, DiskJobs
-from axis_nvr.services.disk_keeper import DiskKeeper, Hold
+from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.disk_settings import DiskSettings
 from axis_nvr.storage.checking.offline import Checking, check_unused, mend_unused
 from axis_nvr.storage.files import Files, IFiles

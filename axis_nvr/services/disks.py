@@ -9,8 +9,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from axis_nvr.services.disk_encryption import DiskEncryption, EncryptionRefused, Refusal
 from axis_nvr.services.disk_facts import FactFinder
+from axis_nvr.services.disk_holds import Hold
 from axis_nvr.services.disk_jobs import Action, DiskJob, DiskJobs, InThread
-from axis_nvr.services.disk_keeper import DiskKeeper, Hold
+from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.disk_settings import DiskSetting, DiskSettings
 from axis_nvr.services.disk_work import DiskWork
 from axis_nvr.services.luks import check_passphrase

@@ -8,7 +8,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import StorageError, StorageErrorKind
-from axis_nvr.services.disk_keeper import DiskKeeper, Hold
+from axis_nvr.services.disk_holds import Hold
+from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.storage.disk import Disk
 from axis_nvr.storage.disk_status import DiskState
 from tests.services import test_disk_keeper as fakes

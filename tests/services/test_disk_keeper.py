@@ -9,12 +9,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import StorageError, StorageErrorKind
-from axis_nvr.services.disk_keeper import (
-    FIRST_TRIAL_SECONDS,
-    HANGING_SECONDS,
-    TRIAL_SECONDS,
-    DiskKeeper,
-)
+from axis_nvr.services.disk_keeper import HANGING_SECONDS, DiskKeeper
+from axis_nvr.services.disk_trouble import FIRST_TRIAL_SECONDS, TRIAL_SECONDS
 from axis_nvr.services.disruption import Disruption, DisruptionLog
 from axis_nvr.storage.disk import Disk
 from axis_nvr.storage.disk_status import DiskState, DiskStatus, IDiskObserver

@@ -7,7 +7,7 @@ from twisted.logger import capturedLogs
 
 from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.services import recordings as recordings_module
-from axis_nvr.services.disk_keeper import Hold
+from axis_nvr.services.disk_holds import Hold
 from axis_nvr.services.stream_errors import ErrorKind, StreamError
 from axis_nvr.services.stream_status import StreamState
 from axis_nvr.services.triggered import Armed
@@ -117,7 +117,7 @@ class TroubleTests(TriggerTestCase):
         self.play(8.5)
         self.successResultOf(self.keeper.hold(Hold.LOCKED))
         armed.start(self.now_us)
-        self.assertEqual(self.told, [f"the disk HDD_DISK: {Hold.LOCKED.value}"])
+        self.assertEqual(self.told, [f"the disk HDD_DISK: {Hold.LOCKED.words}"])
         self.assertIn("as soon as the disk is ready", armed.status)
         self.play(2)
         self.successResultOf(self.keeper.release(Hold.LOCKED))

@@ -6,7 +6,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.services.audit import AuditEntry
-from axis_nvr.services.disk_keeper import DiskKeeper, Hold
+from axis_nvr.services.disk_holds import Hold
+from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.event_bus import EventBus
 from axis_nvr.services.event_sources import cameras, configuration, recordings, storage, system
 from axis_nvr.services.event_sources.cameras import CameraEvents
