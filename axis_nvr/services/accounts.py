@@ -6,7 +6,6 @@ only, and so for one serial number.
 """
 
 import re
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -162,11 +161,7 @@ class Accounts:
         async with self._lock:
             if self._find(name).role is Role.ADMIN:
                 self._keep_an_admin(name)
-
-            def work(connection: sqlite3.Connection) -> None:
-                connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
-
-            await self._database.change(work)
+            await self._database.execute("DELETE FROM accounts WHERE name = ?", name)
             del self._accounts[name]
 
     def _find(self, name: str) -> Account:
@@ -198,9 +193,6 @@ class Accounts:
             self.realm,
             self._vault.encrypt(account.secret),
         )
-
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-
-        await self._database.change(work)
+        statement = "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)"
+        await self._database.execute(statement, *row)
         self._accounts[account.name] = account

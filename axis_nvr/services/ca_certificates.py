@@ -5,7 +5,6 @@ file's name without its ending is the certificate's id. Clients choose which of 
 """
 
 import re
-import sqlite3
 from pathlib import Path
 
 from cryptography import x509
@@ -78,9 +77,6 @@ class CaCertificates:
         for certificate_id in ids:
             self.read(certificate_id)
         text = " ".join(ids)
-
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (_SETTING, text))
-
-        await self._database.change(work)
+        statement = "INSERT OR REPLACE INTO settings VALUES (?, ?)"
+        await self._database.execute(statement, _SETTING, text)
         self.chosen = ids

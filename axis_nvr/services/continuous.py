@@ -4,7 +4,6 @@ Each has a profile, a number that is never given twice. What cannot be begun, be
 its disk is not known at the time, is tried again when one becomes known.
 """
 
-import sqlite3
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -79,12 +78,8 @@ class ContinuousRecordings:
         async with self._lock:
             if len(self._orders) >= MAX_PROFILES:
                 raise CannotRecord(f"there are {MAX_PROFILES} continuous recordings already")
-
-            def work(connection: sqlite3.Connection) -> int:
-                insert = "INSERT INTO continuous (disk, options, event) VALUES (?, ?, ?)"
-                return connection.execute(insert, (disk, options, event)).lastrowid or 0
-
-            profile = await self._database.change(work)
+            insert = "INSERT INTO continuous (disk, options, event) VALUES (?, ?, ?)"
+            profile = await self._database.execute(insert, disk, options, event)
             self._orders[profile] = order
         if self._is_started:
             self._begin(profile, order)
@@ -99,11 +94,7 @@ class ContinuousRecordings:
         async with self._lock:
             if profile not in self._orders:
                 raise NoProfile(f"no continuous recording {profile}")
-
-            def work(connection: sqlite3.Connection) -> None:
-                connection.execute("DELETE FROM continuous WHERE profile = ?", (profile,))
-
-            await self._database.change(work)
+            await self._database.execute("DELETE FROM continuous WHERE profile = ?", profile)
             del self._orders[profile]
             run = self._runs.pop(profile, None)
         if run is not None:

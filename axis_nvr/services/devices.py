@@ -5,7 +5,6 @@ of a device does not touch a recording that runs: it counts from the next time o
 """
 
 import re
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -154,11 +153,7 @@ class Devices:
         """
         async with self._lock:
             self._own(device_id)
-
-            def work(connection: sqlite3.Connection) -> None:
-                connection.execute("DELETE FROM devices WHERE id = ?", (device_id,))
-
-            await self._database.change(work)
+            await self._database.execute("DELETE FROM devices WHERE id = ?", device_id)
             del self._devices[device_id]
             self._changed(device_id, None)
 
@@ -181,17 +176,13 @@ class Devices:
             device.port,
             device.has_events,
         )
-
-        def work(connection: sqlite3.Connection) -> None:
-            names = "description, serial, address, username, password, protocol, certvalidation"
-            marks = ", ".join(f"{name} = excluded.{name}" for name in names.split(", "))
-            connection.execute(
-                "INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id)"  # noqa: S608
-                f" DO UPDATE SET {marks}, port = excluded.port, has_events = excluded.has_events",
-                row,
-            )
-
-        await self._database.change(work)
+        names = "description, serial, address, username, password, protocol, certvalidation"
+        marks = ", ".join(f"{name} = excluded.{name}" for name in names.split(", "))
+        statement = (
+            "INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id)"  # noqa: S608
+            f" DO UPDATE SET {marks}, port = excluded.port, has_events = excluded.has_events"
+        )
+        await self._database.execute(statement, *row)
         self._take(device)
 
     def renew(self) -> None:

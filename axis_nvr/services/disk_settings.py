@@ -5,7 +5,6 @@ its retention goes by the `Rules` given here, which are the same object for as l
 runs. A passphrase is encrypted at rest.
 """
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -128,15 +127,11 @@ class DiskSettings:
                 setting.encryption,
                 self._vault.encrypt(setting.passphrase) if setting.passphrase else "",
             )
-
-            def work(connection: sqlite3.Connection) -> None:
-                connection.execute(
-                    f"INSERT OR REPLACE INTO disk_settings (disk, {_COLUMNS})"  # noqa: S608
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    row,
-                )
-
-            await self._database.change(work)
+            statement = (
+                f"INSERT OR REPLACE INTO disk_settings (disk, {_COLUMNS})"  # noqa: S608
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            )
+            await self._database.execute(statement, *row)
             self._settings[disk_id] = setting
             self._bring_into_line(disk_id)
 

@@ -88,6 +88,15 @@ class StateDatabase:
         """
         return self._run(lambda: self._change(work))
 
+    def execute(self, statement: str, *values: object) -> "Deferred[int]":
+        """Change something by one statement.
+
+        :returns: the id of the row that it has inserted, if it has, once it is durable. Cancelling
+            it takes nothing back.
+        :raises StateError: as a failure: nothing has changed.
+        """
+        return self.change(lambda connection: connection.execute(statement, values).lastrowid or 0)
+
     def ask(self, work: Callable[[sqlite3.Connection], T]) -> "Deferred[T]":
         """Read in the database's thread.
 

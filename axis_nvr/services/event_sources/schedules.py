@@ -193,11 +193,7 @@ class Schedules:
         async with self._lock:
             if event_id not in self._entries:
                 raise NoScheduledEvent(f"no schedule {event_id[:60]!a}")
-
-            def work(connection: sqlite3.Connection) -> None:
-                connection.execute("DELETE FROM schedules WHERE id = ?", (event_id,))
-
-            await self._database.change(work)
+            await self._database.execute("DELETE FROM schedules WHERE id = ?", event_id)
             entry = self._entries.pop(event_id)
             if entry.event.is_interval:
                 self._bus.delete(INTERVAL, (("id", event_id),))

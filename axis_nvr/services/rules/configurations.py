@@ -8,7 +8,6 @@ that changes an action, which is to remove it and to add another one, says the p
 """
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -166,7 +165,13 @@ class Configurations:
         async with self._lock:
             if len(self._kept) >= kind.limit:
                 raise InvalidActionConfiguration(f"there are {kind.limit} {kind.name}s already")
-            number = await self._insert(name, token, parameters)
+            sealed = self._vault.encrypt(json.dumps(parameters))
+            number = await self._database.execute(
+                f"INSERT INTO {kind.table} (name, template, parameters) VALUES (?, ?, ?)",  # noqa: S608
+                name,
+                token,
+                sealed,
+            )
             self._kept[number] = _kept(kind, number, name, token, parameters)
         return number
 
@@ -180,22 +185,8 @@ class Configurations:
             self.find(number)
             self._check_unused(number)
             statement = f"DELETE FROM {self.kind.table} WHERE id = ?"  # noqa: S608
-
-            def work(connection: sqlite3.Connection) -> None:
-                connection.execute(statement, (number,))
-
-            await self._database.change(work)
+            await self._database.execute(statement, number)
             del self._kept[number]
-
-    async def _insert(self, name: str, token: str, parameters: _Pairs) -> int:
-        sealed = self._vault.encrypt(json.dumps(parameters))
-        statement = f"INSERT INTO {self.kind.table} (name, template, parameters) VALUES (?, ?, ?)"  # noqa: S608
-
-        def work(connection: sqlite3.Connection) -> int:
-            return connection.execute(statement, (name, token, sealed)).lastrowid or 0
-
-        number: int = await self._database.change(work)
-        return number
 
 
 def _check_texts(name: str, parameters: _Pairs) -> None:

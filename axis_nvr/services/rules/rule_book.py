@@ -6,7 +6,6 @@ again.
 """
 
 import json
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -105,7 +104,9 @@ class RuleBook:
             self._check_actions(rule)
             if len(self._rules) >= MAX_RULES:
                 raise InvalidFilter(f"there are {MAX_RULES} rules already")
-            values = (
+            number = await self._database.execute(
+                "INSERT INTO action_rules (name, enabled, start_event, conditions, timeout,"
+                " primary_action, failover_action) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 rule.name,
                 rule.enabled,
                 _filter_text(rule.start_event),
@@ -114,15 +115,6 @@ class RuleBook:
                 rule.primary_action,
                 rule.failover_action,
             )
-
-            def work(connection: sqlite3.Connection) -> int:
-                insert = (
-                    "INSERT INTO action_rules (name, enabled, start_event, conditions, timeout,"
-                    " primary_action, failover_action) VALUES (?, ?, ?, ?, ?, ?, ?)"
-                )
-                return connection.execute(insert, values).lastrowid or 0
-
-            number = await self._database.change(work)
             kept = self._rules[number] = replace(rule, id=number)
         self.added(kept)
         return number
@@ -136,11 +128,7 @@ class RuleBook:
         async with self._lock:
             if rule_id not in self._rules:
                 raise ActionRuleNotFound(f"no rule {rule_id}")
-
-            def work(connection: sqlite3.Connection) -> None:
-                connection.execute("DELETE FROM action_rules WHERE id = ?", (rule_id,))
-
-            await self._database.change(work)
+            await self._database.execute("DELETE FROM action_rules WHERE id = ?", rule_id)
             del self._rules[rule_id]
         self.removed(rule_id)
 
