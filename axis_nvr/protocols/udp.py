@@ -11,6 +11,7 @@ buffer of `TICK_BUFFER_BYTES` the ports are read on arrival instead, which costs
 import errno
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
@@ -90,8 +91,6 @@ class DatagramPort:
         self.holds_a_tick = enlarge_buffer(sock) >= TICK_BUFFER_BYTES
         #: Datagrams of other hosts, dropped.
         self.foreign = 0
-        #: Datagrams that could not be sent.
-        self.unsent = 0
 
     def start(self, urgent: bool) -> None:
         """Begin to read, at once what comes or on ticks; call it again to change that."""
@@ -111,13 +110,11 @@ class DatagramPort:
         self._ticker.remove(self)
 
     def send(self, data: bytes, host: str, port: int) -> None:
-        """Send one datagram; one that cannot be sent is counted and forgotten."""
+        """Send one datagram; one that cannot be sent is forgotten."""
         if self._socket is None:
             return
-        try:
+        with suppress(OSError):
             self._socket.sendto(data, (host, port))
-        except OSError:
-            self.unsent += 1
 
     def close(self) -> None:
         """Stop reading and give the port back."""

@@ -62,13 +62,6 @@ class EventBus:
         names = {normalized(level): name for level, name in declaration.level_names.items()}
         self._declarations[topic] = replace(declaration, topic=topic, level_names=names)
 
-    def withdraw(self, topic: str) -> None:
-        """Let an event be known no more; its living instances are deleted first."""
-        topic = normalized(topic)
-        for notification in list(self._states.get(topic, {}).values()):
-            self.delete(topic, notification.source)
-        self._declarations.pop(topic, None)
-
     @property
     def declarations(self) -> Mapping[str, EventDeclaration]:
         """All events by topic, in the order in which they were declared.

@@ -136,17 +136,6 @@ class DeclarationTests(BusCase):
             self.assertRaises(LocalProtocolError, call)
         self.assertEqual((self.heard, self.bus.states()), ([], []))
 
-    def test_withdrawn(self) -> None:
-        """What lived is deleted, and then nobody knows of it."""
-        self.bus.set_state(DISRUPTION, ON, DISK)
-        self.bus.withdraw(DISRUPTION)
-        self.bus.withdraw(DISRUPTION)
-        self.assertEqual(
-            [n.operation for n in self.heard], [Operation.INITIALIZED, Operation.DELETED]
-        )
-        self.assertNotIn(DISRUPTION, self.bus.declarations)
-        self.assertRaises(LocalProtocolError, self.bus.set_state, DISRUPTION, ON)
-
 
 class ListenerTests(BusCase):
     def listen(self, action: Callable[[Notification], object]) -> list[Notification]:

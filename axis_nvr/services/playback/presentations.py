@@ -29,8 +29,6 @@ from axis_nvr.session.server.sessions import RequestRefused
 
 #: Where ONVIF clients are sent for recordings.
 REPLAY_PATH = "/onvif-media/record/play.amp"
-#: Arguments that name what was recorded.
-ARGUMENTS = ("recordingid", "onvifreplayid", "playbackdevice")
 #: What an RTSP server that has playbacks knows of.
 FEATURES = frozenset({FEATURE})
 

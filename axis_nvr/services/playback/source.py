@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from axis_nvr.media.units import AccessUnit, AudioFormat, Format, VideoFormat
+from axis_nvr.media.units import AccessUnit, AudioFormat, Format
 from axis_nvr.session.replay.frames import is_picture
 from axis_nvr.session.replay.order import Order
 from axis_nvr.session.replay.script import Group
@@ -67,11 +67,6 @@ class Tracks:
         place = number if number in candidates else next(iter(candidates), None)
         self._known[number] = form, place
         return place
-
-    @property
-    def has_pictures(self) -> bool:
-        """Whether any track is of pictures."""
-        return any(isinstance(form, VideoFormat) for form in self.formats.values())
 
 
 class Source:

@@ -25,7 +25,6 @@ class PlayedTrack:
 
     :param form: as the recording begins.
     :param token: what ``x-onvif-track`` says, such as ``VIDEO001``.
-    :ivar unsendable: units that RTP cannot carry.
     """
 
     def __init__(self, form: Format, offered: OfferedTrack, token: str) -> None:
@@ -41,7 +40,6 @@ class PlayedTrack:
             offered.protocol,
         )
         self.clock_rate = offered.clock_rate
-        self.unsendable = 0
         self.sender = RtpSender(
             offered.payload_type,
             secrets.randbits(32),
@@ -80,8 +78,7 @@ class PlayedTrack:
         before = sender.sequence_number, sender.packet_count, sender.octet_count
         try:
             bursts = self._packetizer(unit, self._delivery.payload_limit - EXTENSION_BYTES)
-        except WireError:
-            self.unsendable += 1
+        except WireError:  # RTP cannot carry it: it is left out
             return True
         packets: list[bytes] = []
         for payloads, later, marker in bursts:

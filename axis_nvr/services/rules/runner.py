@@ -58,7 +58,6 @@ class Runner:
     :param start: what its start event is, None without one.
     :param conditions: what must be so.
     :ivar trouble: why its action cannot run; empty if it can.
-    :ivar held_back: how often it would have begun within its activation timeout.
     """
 
     log = Logger()
@@ -73,7 +72,6 @@ class Runner:
     ) -> None:
         self.rule = rule
         self.trouble = ""
-        self.held_back = 0
         self._has_start_event = start is not None
         self._conditions = conditions
         self._is_unlimited = is_unlimited
@@ -142,7 +140,6 @@ class Runner:
     def _start(self, utc_us: int) -> None:
         wait = self._wait()
         if wait > 0:
-            self.held_back += 1
             if not self._has_start_event and self._later is None:
                 self._later = self._around.clock.callLater(wait, self._start_late)
             return
@@ -171,7 +168,6 @@ class Runner:
 
     def _fire(self, utc_us: int, notification: Notification | None) -> None:
         if self._wait() > 0:
-            self.held_back += 1
             return
         self._note_begin()
         action = self._armed()
