@@ -5,16 +5,11 @@ from typing import Any
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.services.event_presentation import EventStreams
+from axis_nvr.services.goodbye import say_goodbye
 from axis_nvr.services.live.feeds import LiveFeeds
-
-#: Seconds that clients have to take what is still on its way to them.
-GOODBYE_SECONDS = 1.0
-#: Seconds between two looks whether they have.
-LOOK_SECONDS = 0.02
 
 
 class RtspService(MultiService):
@@ -49,8 +44,6 @@ class RtspService(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        until = self._reactor.seconds() + GOODBYE_SECONDS
-        while self.server.connections and self._reactor.seconds() < until:
-            await deferLater(self._reactor, LOOK_SECONDS)
+        await say_goodbye(self._reactor, lambda: self.server.connections)
         self.server.close()
         await super().stopService()

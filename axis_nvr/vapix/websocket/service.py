@@ -4,15 +4,10 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 
+from axis_nvr.services.goodbye import say_goodbye
 from axis_nvr.vapix.call import Endpoint
 from axis_nvr.vapix.websocket.events import EventStreams
-
-#: Seconds that clients have to hear that the recorder stops, and between two looks whether they
-#: have.
-GOODBYE_SECONDS = 1.0
-LOOK_SECONDS = 0.02
 
 
 class WebSockets(Service):
@@ -30,9 +25,4 @@ class WebSockets(Service):
         """End the event streams, and give their clients a moment to hear it."""
         super().stopService()
         self._streams.close()
-        return Deferred.fromCoroutine(self._stop())
-
-    async def _stop(self) -> None:
-        until = self._reactor.seconds() + GOODBYE_SECONDS
-        while self._streams.count and self._reactor.seconds() < until:
-            await deferLater(self._reactor, LOOK_SECONDS)
+        return Deferred.fromCoroutine(say_goodbye(self._reactor, lambda: self._streams.count))

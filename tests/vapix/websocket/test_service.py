@@ -1,9 +1,10 @@
 """How event streams end when the recorder does."""
 
 from axis_nvr.services.event_bus import EventBus
+from axis_nvr.services.goodbye import GOODBYE_SECONDS, LOOK_SECONDS
 from axis_nvr.session.websocket import GOING_AWAY
 from axis_nvr.vapix.websocket.events import PATH, EventStreams
-from axis_nvr.vapix.websocket.service import GOODBYE_SECONDS, LOOK_SECONDS, WebSockets
+from axis_nvr.vapix.websocket.service import WebSockets
 from tests.vapix.sockets import SocketTestCase
 
 
