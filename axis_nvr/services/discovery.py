@@ -8,7 +8,7 @@ Nothing that goes wrong here ends anything else: a recorder that cannot be disco
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -18,12 +18,14 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from axis_nvr.protocols.bonjour import BonjourService
 from axis_nvr.protocols.interfaces import NetworkInterface, network_interfaces, one_of_each_kind
 from axis_nvr.protocols.ssdp import SsdpService
 from axis_nvr.session.bonjour import DnsService, Link
 from axis_nvr.session.neighbours import Interface
 from axis_nvr.session.ssdp import SsdpDevice
+
+if TYPE_CHECKING:
+    from axis_nvr.protocols.bonjour import BonjourService
 
 #: How often interfaces and servers are looked at, in seconds.
 LOOK_SECONDS = 5.0
@@ -131,7 +133,7 @@ class Discovery(Service):
         self._interfaces = interfaces
         self._upnp = upnp
         self._ssdp = SsdpService(reactor, upnp.device) if upnp is not None else None
-        self._bonjour = BonjourService(reactor) if bonjour else None
+        self._bonjour = _bonjour_service(reactor) if bonjour else None
         self._looking = LoopingCall(self._look)
         self._looking.clock = reactor
 
@@ -183,6 +185,12 @@ class Discovery(Service):
             return None
         name, number, networks = interface
         return Link(name, number, self._host, networks, addresses, services)
+
+
+def _bonjour_service(reactor: Any) -> "BonjourService":
+    from axis_nvr.protocols.bonjour import BonjourService  # 3.3 MiB, only if it is asked for
+
+    return BonjourService(reactor)
 
 
 def _reached(interface: NetworkInterface, places: Iterable[Place]) -> NetworkInterface:

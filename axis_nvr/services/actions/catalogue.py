@@ -8,9 +8,6 @@ from axis_nvr.errors import NvrError
 from axis_nvr.services.actions.interfaces import IAction
 from axis_nvr.services.actions.modifiers import Modifiers
 from axis_nvr.services.actions.notification import INotifier, NotificationAction
-from axis_nvr.services.actions.notification_http import HttpNotifier, HttpOrder
-from axis_nvr.services.actions.notification_smtp import SmtpNotifier, SmtpOrder
-from axis_nvr.services.actions.notification_tcp import TcpNotifier, TcpOrder
 from axis_nvr.services.actions.outgoing import Outgoing
 from axis_nvr.services.actions.recording import (
     IRecorders,
@@ -77,8 +74,19 @@ class Actions:
         return RecordingAction(armed, failed)
 
     def _notifier(self, kind: str, given: Mapping[str, str]) -> INotifier:
+        """Make what sends the messages.
+
+        What sends them is loaded with the first action of its kind, when that is made and not when
+        it fires: mail and HTTP take 2 MiB, which most recorders never need.
+        """
         if kind == "smtp":
+            from axis_nvr.services.actions.notification_smtp import SmtpNotifier, SmtpOrder
+
             return SmtpNotifier(SmtpOrder.read(given), self._outgoing, self._modifiers)
         if kind == "tcp":
+            from axis_nvr.services.actions.notification_tcp import TcpNotifier, TcpOrder
+
             return TcpNotifier(TcpOrder.read(given), self._outgoing, self._modifiers)
+        from axis_nvr.services.actions.notification_http import HttpNotifier, HttpOrder
+
         return HttpNotifier(HttpOrder.read(given, kind), self._outgoing, self._modifiers)
