@@ -232,8 +232,10 @@ _CLUSTER_FRONT = struct.Struct(">IQHIBBQ")  # cluster, its size, CRC-32, its val
 _CLUSTER_CRC_VALUE = struct.Struct("<I")
 _CLUSTER_UNCHECKED_BYTES = 12 + CRC_32_BYTES
 _EIGHT_BYTES = 1 << 56  # the marker of an eight-byte size
-_FOUR_BYTES = 1 << 28
-_BLOCK_FRONT = struct.Struct(">BIBhB")
+#: The marker of a four-byte size.
+FOUR_BYTES = 1 << 28
+#: What stands before a frame: SimpleBlock, its size, the track, the time, flags.
+BLOCK_FRONT = struct.Struct(">BIBhB")
 
 
 def build_cluster(timestamp_ms: int, frames: Iterable[FrameTuple]) -> list[bytes | bytearray]:
@@ -246,8 +248,8 @@ def build_cluster(timestamp_ms: int, frames: Iterable[FrameTuple]) -> list[bytes
 
     Source: RFC 9559 §5.1.3, §10.2; RFC 8794 §11.3.1.
     """
-    pieces: list[Any] = [b""]
-    append, pack, size = pieces.append, _BLOCK_FRONT.pack, 0
+    pieces: list[Any] = []
+    append, pack = pieces.append, BLOCK_FRONT.pack
     try:
         for track, time_ms, keyframe, data in frames:
             length = len(data)
@@ -255,28 +257,39 @@ def build_cluster(timestamp_ms: int, frames: Iterable[FrameTuple]) -> list[bytes
                 raise WireError(f"a frame of {length} bytes", source="RFC 9559 §10.2")
             relative_ms = time_ms - timestamp_ms
             flags = 0x80 if keyframe else 0
-            append(pack(0xA3, _FOUR_BYTES | length + 4, 0x80 | track, relative_ms, flags))
+            append(pack(0xA3, FOUR_BYTES | length + 4, 0x80 | track, relative_ms, flags))
             append(data)
-            size += length + 9
-        front = bytearray(
-            _CLUSTER_FRONT.pack(
-                Id.CLUSTER,
-                _EIGHT_BYTES | CRC_32_BYTES + 10 + size,
-                CRC_32 << 8 | 0x84,
-                0,
-                Id.TIMESTAMP,
-                0x88,
-                timestamp_ms,
-            )
-        )
+        return [build_cluster_front(timestamp_ms, pieces), *pieces]
     except struct.error as error:
         raise WireError(f"a frame does not fit its cluster: {error}", source="RFC 9559 §10.2")
+
+
+def build_cluster_front(
+    timestamp_ms: int, frames: Sequence[bytes | bytearray | memoryview]
+) -> bytearray:
+    """Write what stands before a cluster's frames.
+
+    :param frames: all of them, with what stands before each, in pieces.
+    :raises struct.error: the time does not fit.
+
+    Source: RFC 9559 §5.1.3; RFC 8794 §11.3.1.
+    """
+    front = bytearray(
+        _CLUSTER_FRONT.pack(
+            Id.CLUSTER,
+            _EIGHT_BYTES | CRC_32_BYTES + 10 + sum(map(len, frames)),
+            CRC_32 << 8 | 0x84,
+            0,
+            Id.TIMESTAMP,
+            0x88,
+            timestamp_ms,
+        )
+    )
     check = crc32(front[_CLUSTER_UNCHECKED_BYTES:])
-    for piece in pieces[1:]:
+    for piece in frames:
         check = crc32(piece, check)
     _CLUSTER_CRC_VALUE.pack_into(front, _CLUSTER_UNCHECKED_BYTES - 4, check)
-    pieces[0] = front
-    return pieces
+    return front
 
 
 _CUE_POINT = struct.Struct(">BBBBQBBBBBBBQ")

@@ -10,14 +10,14 @@ long as it was; of one that another writer made, what stands before the frames i
 front like ours, and `growth` tells beforehand how much longer that is.
 """
 
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from axis_nvr.errors import WireError
-from axis_nvr.wire.crc32 import crc32, replaced_crc32
-from axis_nvr.wire.ebml import CRC_32, CRC_32_BYTES, ElementHeader, parse_header
+from axis_nvr.wire.crc32 import replaced_crc32
+from axis_nvr.wire.ebml import CRC_32, ElementHeader, parse_header
+from axis_nvr.wire.matroska import BLOCK_FRONT, FOUR_BYTES, build_cluster_front
 from axis_nvr.wire.matroska_elements import Id
 from axis_nvr.wire.matroska_reader import check_crc
 
@@ -27,10 +27,6 @@ FRONT_BYTES = 28
 HEAD_BYTES = 128
 #: Elements in front of the frames that lose their meaning in another file: Position, PrevSize.
 _OF_ITS_FILE = (0xA7, 0xAB)
-_FRONT = struct.Struct(">IQHIBBQ")
-_EIGHT_BYTES = 1 << 56
-_FOUR_BYTES = 1 << 28
-_BLOCK_FRONT = struct.Struct(">BIBhB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +115,7 @@ def move_cluster(data: bytes, move: Move) -> list[bytes | bytearray | memoryview
         pieces = _with_sets(frames, move.sets)
     if move.numbers:
         pieces = [_renumbered(b"".join(pieces), move.numbers)]
-    size = sum(map(len, pieces))
-    begin = bytearray(
-        _FRONT.pack(
-            Id.CLUSTER,
-            _EIGHT_BYTES | CRC_32_BYTES + 10 + size,
-            CRC_32 << 8 | 0x84,
-            0,
-            Id.TIMESTAMP,
-            0x88,
-            timestamp_ms,
-        )
-    )
-    check = crc32(begin[FRONT_BYTES - 10 :])
-    for piece in pieces:
-        check = crc32(piece, check)
-    begin[FRONT_BYTES - 14 : FRONT_BYTES - 10] = check.to_bytes(4, "little")
-    return [begin, *pieces]
+    return [build_cluster_front(timestamp_ms, pieces), *pieces]
 
 
 def _retimed(data: bytes, timestamp_ms: int, frames: memoryview) -> bytes:
@@ -150,19 +130,19 @@ def _retimed(data: bytes, timestamp_ms: int, frames: memoryview) -> bytes:
 
 def begins_with_key(frames: bytes | memoryview, track: int) -> bool:
     """Tell whether frames, as `build_cluster` writes them, begin with a key frame of a track."""
-    if len(frames) < _BLOCK_FRONT.size:
+    if len(frames) < BLOCK_FRONT.size:
         return False
-    block, size, number, _, flags = _BLOCK_FRONT.unpack_from(frames)
+    block, size, number, _, flags = BLOCK_FRONT.unpack_from(frames)
     return bool(block == 0xA3 and size >> 28 == 1 and number == 0x80 | track and flags & 0x80)
 
 
 def _with_sets(frames: memoryview, sets: bytes) -> list[bytes | bytearray | memoryview]:
-    block, size, number, relative_ms, flags = _BLOCK_FRONT.unpack_from(frames)
-    length = (size & _FOUR_BYTES - 1) + len(sets)
-    if length >= _FOUR_BYTES - 1:
+    block, size, number, relative_ms, flags = BLOCK_FRONT.unpack_from(frames)
+    length = (size & FOUR_BYTES - 1) + len(sets)
+    if length >= FOUR_BYTES - 1:
         raise WireError("no room for parameter sets in a frame", source="RFC 9559 §10.2")
-    begin = _BLOCK_FRONT.pack(block, _FOUR_BYTES | length, number, relative_ms, flags)
-    return [begin, sets, frames[_BLOCK_FRONT.size :]]
+    begin = BLOCK_FRONT.pack(block, FOUR_BYTES | length, number, relative_ms, flags)
+    return [begin, sets, frames[BLOCK_FRONT.size :]]
 
 
 def _renumbered(data: bytes, numbers: Mapping[int, int]) -> bytearray:

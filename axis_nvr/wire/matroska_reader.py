@@ -21,7 +21,7 @@ from axis_nvr.wire.ebml import (
     decode_unsigned,
     iterate_elements,
 )
-from axis_nvr.wire.matroska import TIMESTAMP_SCALE_NS, CuePoint, Info, Track
+from axis_nvr.wire.matroska import BLOCK_FRONT, TIMESTAMP_SCALE_NS, CuePoint, Info, Track
 from axis_nvr.wire.matroska_elements import ELEMENTS, Id, Kind
 
 #: The most elements that one level 1 element (Info, Tracks, Cues, Tags) may hold.
@@ -259,7 +259,6 @@ def parse_cluster(data: bytes | memoryview) -> Cluster:
 
 
 _CLUSTER_FRONT = struct.Struct(">2s4s2sQ")
-_BLOCK_FRONT = struct.Struct(">BIBhB")
 
 
 def _parse_our_cluster(view: memoryview) -> Cluster | None:
@@ -271,7 +270,7 @@ def _parse_our_cluster(view: memoryview) -> Cluster | None:
     if check != b"\xbf\x84" or timestamp != b"\xe7\x88":
         return None
     frames: list[Frame] = []
-    append, unpack, header_bytes = frames.append, _BLOCK_FRONT.unpack_from, _BLOCK_FRONT.size
+    append, unpack, header_bytes = frames.append, BLOCK_FRONT.unpack_from, BLOCK_FRONT.size
     while offset < end:
         if end - offset < header_bytes:
             return None
