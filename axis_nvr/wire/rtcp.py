@@ -8,15 +8,17 @@
     |V=2|P|  count  |  packet type  |    length in words, less one  |
     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 
-Several packets stand one behind another in a compound packet. They come once in seconds, so the
-descriptions below are the parser.
+Several packets stand one behind another in a compound packet. A camera's come once in some seconds,
+and yet construct, at 330 µs for a report read and one built, took a twentieth of all that recording
+16 cameras costs. So what every report has goes by the fast paths beside its description, in 9 µs.
 
 Cameras' RTCP is advisory: it may be absent, short (Edimax), not end its SDES items (Hanwha), name
 an SSRC nobody knows (Tapo). What is readable before a defect is used, the rest is left.
 """
 
+import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from construct import (
@@ -24,7 +26,6 @@ from construct import (
     BitsInteger,
     BitStruct,
     Const,
-    ConstructError,
     Flag,
     GreedyBytes,
     Int8ub,
@@ -47,6 +48,8 @@ MAX_RTCP_BYTES = 65_536
 MAX_RTCP_PACKETS = 64
 
 SENDER_REPORT, RECEIVER_REPORT, SOURCE_DESCRIPTION, BYE = 200, 201, 202, 203
+#: The padding bit in the first byte of a packet.
+PADDING = 0x20
 #: The SDES item that names a participant (RFC 3550 §6.5.1).
 CNAME = 1
 
@@ -81,7 +84,10 @@ REPORT_BLOCK = Struct(
 #: An SDES item (RFC 3550 §6.5); a list of them ends with a byte 0 instead.
 SDES_ITEM = Struct("item_type" / Int8ub, "text" / Prefixed(Int8ub, GreedyBytes))
 
-_REPORT_BLOCK_BYTES = REPORT_BLOCK.sizeof()
+_HEAD = struct.Struct("!BBH")
+_SENDER_INFO = struct.Struct("!IQIII")
+_REPORT_BLOCK = struct.Struct("!IB3sIIII")
+_SSRC = struct.Struct("!I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +183,18 @@ def parse_compound(data: Buffer) -> list[RtcpPacket]:
     packets: list[RtcpPacket] = []
     offset = 0
     while offset + 4 <= len(content) and len(packets) < MAX_RTCP_PACKETS:
-        try:
-            head = HEAD.parse(content[offset : offset + 4])
-            end = offset + 4 + 4 * head.length
-            # Edimax: the last packet is shorter than it says; what is there is read
-            body = content[offset + 4 : end]
-            if head.first.padding and body and 0 < body[-1] <= len(body):
-                body = body[: -body[-1]]
-            packets.append(_parse_body(head.packet_type, head.first.count, body))
-        except ConstructError:
+        first, packet_type, length = _HEAD.unpack_from(content, offset)
+        if first >> 6 != 2:
             break
+        end = offset + 4 + 4 * length
+        # Edimax: the last packet is shorter than it says; what is there is read
+        body = content[offset + 4 : end]
+        if first & PADDING and body and 0 < body[-1] <= len(body):
+            body = body[: -body[-1]]
+        packet = _parse_body(packet_type, first & 0x1F, body)
+        if packet is None:
+            break
+        packets.append(packet)
         offset = end
     if not packets:
         raise WireError("no RTCP packet", offset=0, source="RFC 3550 §6.4.1")
@@ -195,20 +203,26 @@ def parse_compound(data: Buffer) -> list[RtcpPacket]:
 
 def build_sender_report(report: SenderReport) -> bytes:
     """Build a sender report packet."""
-    info = SENDER_INFO.build(_fields(report))
+    info = _SENDER_INFO.pack(
+        report.ssrc,
+        report.ntp_64,
+        report.rtp_timestamp,
+        report.packet_count,
+        report.octet_count,
+    )
     return _build(SENDER_REPORT, len(report.blocks), info + _build_blocks(report.blocks))
 
 
 def build_receiver_report(report: ReceiverReport) -> bytes:
     """Build a receiver report packet."""
-    body = Int32ub.build(report.ssrc) + _build_blocks(report.blocks)
+    body = _SSRC.pack(report.ssrc) + _build_blocks(report.blocks)
     return _build(RECEIVER_REPORT, len(report.blocks), body)
 
 
 def build_source_description(ssrc: int, cname: str) -> bytes:
     """Build a source description of one source with its CNAME, of at most 255 bytes."""
-    item = SDES_ITEM.build({"item_type": CNAME, "text": cname.encode()[:255]})
-    chunk = Int32ub.build(ssrc) + item + b"\0"
+    text = cname.encode()[:255]
+    chunk = _SSRC.pack(ssrc) + bytes((CNAME, len(text))) + text + b"\0"
     return _build(SOURCE_DESCRIPTION, 1, chunk + bytes(-len(chunk) % 4))
 
 
@@ -221,23 +235,22 @@ def build_bye(ssrcs: Iterable[int], reason: str = "") -> bytes:
     return _build(BYE, len(sources), body + bytes(-len(body) % 4))
 
 
-def _parse_body(packet_type: int, count: int, body: bytes) -> RtcpPacket:
+def _parse_body(packet_type: int, count: int, body: bytes) -> RtcpPacket | None:
     """Read what follows the head.
 
-    :raises ConstructError: what must be there is not.
+    :returns: None if what must be there is not.
     """
     if packet_type == SENDER_REPORT:
-        info = SENDER_INFO.parse(body)
-        return SenderReport(
-            info.ssrc,
-            info.ntp_64,
-            info.rtp_timestamp,
-            info.packet_count,
-            info.octet_count,
-            _parse_blocks(count, body[SENDER_INFO.sizeof() :]),
-        )
+        if len(body) < _SENDER_INFO.size:
+            return None
+        ssrc, ntp_64, rtp_timestamp, packet_count, octet_count = _SENDER_INFO.unpack_from(body)
+        blocks = _parse_blocks(count, body[_SENDER_INFO.size :])
+        return SenderReport(ssrc, ntp_64, rtp_timestamp, packet_count, octet_count, blocks)
     if packet_type == RECEIVER_REPORT:
-        return ReceiverReport(Int32ub.parse(body), _parse_blocks(count, body[4:]))
+        if len(body) < _SSRC.size:
+            return None
+        (ssrc,) = _SSRC.unpack_from(body)
+        return ReceiverReport(ssrc, _parse_blocks(count, body[_SSRC.size :]))
     if packet_type == SOURCE_DESCRIPTION:
         return SourceDescription(tuple(_parse_names(count, body)))
     if packet_type == BYE:
@@ -249,18 +262,11 @@ def _parse_body(packet_type: int, count: int, body: bytes) -> RtcpPacket:
 
 def _parse_blocks(count: int, body: bytes) -> tuple[ReportBlock, ...]:
     """Read as many report blocks as are announced and there."""
-    present = min(count, len(body) // _REPORT_BLOCK_BYTES)
+    size = _REPORT_BLOCK.size
+    blocks = _REPORT_BLOCK.iter_unpack(body[: size * min(count, len(body) // size)])
     return tuple(
-        ReportBlock(
-            block.ssrc,
-            block.fraction_lost,
-            block.cumulative_lost,
-            block.extended_highest_sequence_number,
-            block.jitter,
-            block.last_sender_report,
-            block.delay_since_last_sender_report,
-        )
-        for block in Array(present, REPORT_BLOCK).parse(body)
+        ReportBlock(ssrc, fraction, int.from_bytes(lost, "big", signed=True), *others)
+        for ssrc, fraction, lost, *others in blocks
     )
 
 
@@ -270,7 +276,7 @@ def _parse_names(count: int, body: bytes) -> Iterator[tuple[int, str]]:
     for _ in range(count):
         if offset + 4 > len(body):
             return
-        ssrc = Int32ub.parse(body[offset:])
+        (ssrc,) = _SSRC.unpack_from(body, offset)
         name, offset = _parse_items(body, offset + 4)
         yield ssrc, name
 
@@ -290,14 +296,19 @@ def _parse_items(body: bytes, offset: int) -> tuple[str, int]:
 
 
 def _build(packet_type: int, count: int, body: bytes) -> bytes:
-    first = {"version": 2, "padding": False, "count": count}
-    head = {"first": first, "packet_type": packet_type, "length": len(body) // 4}
-    return bytes(HEAD.build(head)) + body
+    return _HEAD.pack(2 << 6 | count, packet_type, len(body) // 4) + body
 
 
 def _build_blocks(blocks: tuple[ReportBlock, ...]) -> bytes:
-    return b"".join(REPORT_BLOCK.build(_fields(block)) for block in blocks)
-
-
-def _fields(value: SenderReport | ReportBlock) -> dict[str, object]:
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    return b"".join(
+        _REPORT_BLOCK.pack(
+            block.ssrc,
+            block.fraction_lost,
+            block.cumulative_lost.to_bytes(3, "big", signed=True),
+            block.extended_highest_sequence_number,
+            block.jitter,
+            block.last_sender_report,
+            block.delay_since_last_sender_report,
+        )
+        for block in blocks
+    )
