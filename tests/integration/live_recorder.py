@@ -5,15 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import treq
-from twisted.application.service import MultiService
 from twisted.internet import reactor as installed_reactor
 from twisted.trial.unittest import TestCase
 from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
-from axis_nvr.assembly.foundation import Release
-from axis_nvr.assembly.recorder import make_recorder
-from axis_nvr.config import load_config
 from axis_nvr.media.buffer import GopBuffer, IGopConsumer
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import AccessUnit, Gap, VideoFormat
@@ -21,6 +17,7 @@ from axis_nvr.services.recorder import Recorder
 from axis_nvr.services.rtsp_service import RtspService
 from axis_nvr.simulator.camera import VirtualCamera, virtual_camera
 from axis_nvr.wire.nal import split_sample
+from tests.integration.in_process import make_service, part_of
 
 reactor: Any = installed_reactor
 USER, PASSWORD = "vera", "p4ss-word"
@@ -86,12 +83,8 @@ class LiveRecorderTestCase(TestCase):
         text += f"no_discovery = true\n{more}"
         for name in ("front", "back"):
             text += f'[[camera]]\nid = "{name}"\naddress = "127.0.0.1"\nport = {port}\n'
-        (self.folder / "nvr.toml").write_text(text)
         lines: list[str] = []
-        config = load_config(self.folder / "nvr.toml", {}, self.folder)
-        self.service = MultiService()
-        for part in make_recorder(reactor, config, Release("1", "Feb 14 2026"), lines.append):
-            part.setServiceParent(self.service)
+        self.service = make_service(self.folder, text, lines.append)
         self.service.startService()
         self.addCleanup(self.stop)
         self.ports = {
@@ -134,11 +127,9 @@ class LiveRecorderTestCase(TestCase):
     @property
     def rtsp(self) -> RtspService:
         """The RTSP service."""
-        (found,) = [each for each in self.service if isinstance(each, RtspService)]
-        return found
+        return part_of(self.service, RtspService)
 
     @property
     def recorder(self) -> Recorder:
         """The recorder itself."""
-        (found,) = [each for each in self.service if isinstance(each, Recorder)]
-        return found
+        return part_of(self.service, Recorder)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
@@ -15,6 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest
 
+reactor: Any = installed_reactor
 #: Debian's own interpreter: it has GStreamer's bindings, a virtual environment has not.
 SYSTEM_PYTHON = "/usr/bin/python3"
 #: How long a peer has to start, in seconds.
@@ -133,6 +135,14 @@ def check_gstreamer(errors: str, code: int | None) -> None:
     assert not before.strip(), errors
     assert all(UNSENT_PAUSE in said for said in complaints), errors
     assert code == 0 or complaints, (code, errors)
+
+
+async def until(so: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait for something to be so; an error if it does not come to be for long."""
+    end = reactor.seconds() + seconds
+    while not so():
+        assert reactor.seconds() < end, "it did not come to be"
+        await deferLater(reactor, 0.02)
 
 
 async def holds(reactor: Any, words: bytes, read: Callable[[], bytes]) -> None:

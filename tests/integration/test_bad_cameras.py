@@ -1,7 +1,6 @@
 """Cameras that misbehave over real connections: each is dealt with, and none disturbs another."""
 
 import socket
-from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet import reactor
@@ -19,7 +18,7 @@ from axis_nvr.services.camera_stream import CameraStream
 from axis_nvr.services.stream_errors import ErrorKind
 from axis_nvr.services.stream_plan import StreamPlan
 from axis_nvr.services.stream_status import StreamState
-from tests.integration.peers import start_gst_server
+from tests.integration.peers import start_gst_server, until
 
 #: How long something that must happen may take, in seconds.
 WAIT_SECONDS = 8.0
@@ -137,17 +136,9 @@ class StreamCase(TestCase):
         self.addCleanup(port.stopListening)
         return int(port.getHost().port)
 
-    async def until(self, condition: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
-        """Wait until something is so."""
-        for _ in range(int(seconds / 0.05)):
-            if condition():
-                return
-            await deferLater(reactor, 0.05, lambda: None)
-        self.fail("it did not happen in time")
-
     async def error_of(self, stream: CameraStream) -> tuple[ErrorKind, str]:
         """Wait until a stream has failed, and tell how."""
-        await self.until(lambda: stream.status.last_error is not None)
+        await until(lambda: stream.status.last_error is not None, WAIT_SECONDS)
         error = stream.status.last_error
         assert error is not None
         return error.kind, error.words
@@ -224,7 +215,7 @@ class HostileTests(StreamCase):
         """While cameras send garbage of every sort, a good one loses nothing."""
         peer = await start_gst_server(self, reactor, "--source", "h264")
         good, consumer = self.start(peer.port)
-        await self.until(lambda: consumer.units > 5)
+        await until(lambda: consumer.units > 5, WAIT_SECONDS)
         garbage = [
             bytes(range(256)) * 4000,
             b"RTSP/1.0 200 OK\r\n" + b"X: y\r\n" * 100000,
@@ -254,12 +245,12 @@ class ReturnTests(StreamCase):
         """A camera that goes and comes back is played again, with one gap in between."""
         peer = await start_gst_server(self, reactor, "--source", "h264")
         stream, consumer = self.start(peer.port)
-        await self.until(lambda: consumer.units > 10)
+        await until(lambda: consumer.units > 10, WAIT_SECONDS)
         await peer.stop()
-        await self.until(lambda: len(consumer.gaps) == 1)
+        await until(lambda: len(consumer.gaps) == 1, WAIT_SECONDS)
         before = consumer.units
         await start_gst_server(self, reactor, "--source", "h264", "--port", str(peer.port))
-        await self.until(lambda: consumer.units > before + 10)
+        await until(lambda: consumer.units > before + 10, WAIT_SECONDS)
         status = stream.status
         self.assertEqual((status.reconnects, len(consumer.gaps)), (1, 1))
         assert status.last_error is not None

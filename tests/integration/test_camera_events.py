@@ -1,7 +1,6 @@
 """Events of virtual cameras over real sockets: motion, and faults that no neighbour notices."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,7 +20,7 @@ from axis_nvr.services.motion_relay import MotionRelay
 from axis_nvr.services.stream_status import StreamState
 from axis_nvr.simulator.camera import VirtualCamera, virtual_camera
 from axis_nvr.wire.notification import Notification, Operation
-from tests.integration.peers import PATIENCE_SECONDS
+from tests.integration.peers import until
 
 reactor: Any = installed_reactor
 PASSWORD = "s3cret-1"
@@ -67,14 +66,6 @@ class CameraEventsTests(TestCase):
         self.events.change(name, replace(config, **options))
         return camera
 
-    async def until(self, holds: Callable[[], object]) -> None:
-        """Wait for something to be so."""
-        for _ in range(int(PATIENCE_SECONDS / 0.01)):
-            if holds():
-                return
-            await deferLater(reactor, 0.01)
-        self.fail("it did not come to be")
-
     def report(self, name: str) -> CameraEventsReport:
         (report,) = [each for each in self.events.reports if each.device == name]
         return report
@@ -108,7 +99,7 @@ class CameraEventsTests(TestCase):
         self.listen("refusing", cameras["refusing"], protocol="rtsph")
         cameras["moving"].raise_motion()
         self.listen("moving", cameras["moving"])
-        await self.until(lambda: all(r.states == 2 for r in self.events.reports))
+        await until(lambda: all(r.states == 2 for r in self.events.reports))
         self.assertEqual(
             [self.is_active(name) for name in cameras],
             [False, False, False, False, True],
@@ -117,7 +108,7 @@ class CameraEventsTests(TestCase):
         for name in ("plain", "tunnel", "websocket", "refusing"):
             cameras[name].raise_motion()
             at_us = cameras[name].events.bus.states()[0].utc_us
-            await self.until(partial(self.is_active, name))
+            await until(partial(self.is_active, name))
             told = self.told[-1]
             self.assertIs(told.operation, Operation.CHANGED)
             # by WebSocket, at its beginning, nobody says what is new: that counts from now on
@@ -127,11 +118,11 @@ class CameraEventsTests(TestCase):
         count = len(self.told)
         for name in ("plain", "websocket"):
             cameras[name].raise_fault("disconnect")
-            await self.until(partial(self.is_back, name))
+            await until(partial(self.is_back, name))
         self.assertEqual(len(self.told), count, "nothing has changed by that")
         for name in ("plain", "websocket"):
             cameras[name].raise_motion(False)
-        await self.until(lambda: not self.is_active("plain") and not self.is_active("websocket"))
+        await until(lambda: not self.is_active("plain") and not self.is_active("websocket"))
         self.assertEqual(len(self.told), count + 2)
 
     def test_bad_cameras(self) -> "Deferred[None]":
@@ -142,23 +133,23 @@ class CameraEventsTests(TestCase):
         bad = self.listen("bad", await self.camera())
         good = self.listen("good", await self.camera())
         self.listen("guessing", good, password="wrong")
-        await self.until(lambda: self.report("bad").states == self.report("good").states == 2)
+        await until(lambda: self.report("bad").states == self.report("good").states == 2)
         for number, how in enumerate(("cut", "xml", "dtd", "large"), 1):
             bad.raise_fault("spoil-events", how=how)
             bad.raise_motion(not bad.motion)
-            await self.until(partial(self.has_nonsense, 2 * number))
+            await until(partial(self.has_nonsense, 2 * number))
         bad.clear_fault()
         bad.raise_fault("flood-events", per_second=10_000, seconds=1)
         slowest = 0.0
         for _ in range(8):
             began = reactor.seconds()
             good.raise_motion(not good.motion)
-            await self.until(lambda: self.is_active("good") is good.motion)
+            await until(lambda: self.is_active("good") is good.motion)
             slowest = max(slowest, reactor.seconds() - began)
             await deferLater(reactor, 0.1)
         self.assertLess(slowest, 1.0)
         await deferLater(reactor, 0.5)
-        await self.until(lambda: self.is_active("bad") is bad.motion)
+        await until(lambda: self.is_active("bad") is bad.motion)
         told = [one for one in self.told if one.source == (("device", "bad"),)]
         self.assertLess(len(told), 1500, "of ten thousand")
         self.assertGreater(self.report("bad").passed_over, 0)

@@ -1,6 +1,5 @@
 """Many slow clients export while a camera is recorded: nothing is lost, nothing stays behind."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,12 +10,8 @@ from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
-from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from axis_nvr.assembly.foundation import Release
-from axis_nvr.assembly.recorder import make_recorder
-from axis_nvr.config import load_config
 from axis_nvr.errors import ConfigError
 from axis_nvr.services.export.jobs import ExportJobs
 from axis_nvr.services.exporting import Exports, Maker
@@ -28,14 +23,14 @@ from axis_nvr.storage.errands import Errands
 from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.vapix.edge_storage.exporting import PATH, ExportCgis
 from axis_nvr.vapix.server import HttpServer
+from tests.integration.in_process import NO_SERVERS, make_service, part_of
+from tests.integration.peers import until
 from tests.storage.making import START_US, Bench, gop_of, unit
 from tests.storage.reading.streams import H264
 from tests.vapix.serving import House
 
 reactor: Any = installed_reactor
 CLIENTS = 100
-#: How long anything may take that is waited for, in seconds.
-PATIENCE_SECONDS = 30.0
 #: What is exported: so many groups of a megabyte.
 GROUPS = 40
 #: A slow client takes so many bytes, and then nothing for a while.
@@ -88,25 +83,13 @@ class CrowdTests(TestCase):
 
     def make(self) -> tuple[MultiService, Recorder]:
         """Put a recorder of one recording together."""
-        (self.folder / "nvr.toml").write_text(
-            'http = "none"\nhttps = "none"\nrtsp = "none"\nno_discovery = true\n'
+        service = make_service(
+            self.folder,
+            f"{NO_SERVERS}no_discovery = true\n"
             f'[[camera]]\nid = "a"\nurl = "{self.camera.rtsp_url(resolution="640x360")}"\n'
-            '[[recording]]\ndisk = "HDD_DISK"\noptions = "device=a"\n'
+            '[[recording]]\ndisk = "HDD_DISK"\noptions = "device=a"\n',
         )
-        config = load_config(self.folder / "nvr.toml", {}, self.folder)
-        service = MultiService()
-        for part in make_recorder(reactor, config, Release("1", "Feb 14 2026 13:08"), print):
-            part.setServiceParent(service)
-        (recorder,) = [each for each in service if isinstance(each, Recorder)]
-        return service, recorder
-
-    async def until(self, holds: Callable[[], object]) -> None:
-        """Wait for something to be so."""
-        for _ in range(int(PATIENCE_SECONDS / 0.05)):
-            if holds():
-                return
-            await deferLater(reactor, 0.05)
-        self.fail("it did not come to be")
+        return service, part_of(service, Recorder)
 
     def record_before(self) -> str:
         """Put a recording of 40 MB on the disk."""
@@ -162,7 +145,7 @@ class CrowdTests(TestCase):
         port = self.serve(recorder)
         service.startService()
         self.addCleanup(service.stopService)
-        await self.until(lambda: self.library.shelves)
+        await until(lambda: self.library.shelves)
         path = f"{PATH}exportrecording.cgi?schemaversion=1&recordingid={name}"
         path += "&diskid=HDD_DISK&exportformat=matroska"
         clients = [SlowClient(path) for _ in range(CLIENTS)]
@@ -172,10 +155,10 @@ class CrowdTests(TestCase):
         def counts() -> Any:
             return recorder.report.recordings[0].job.counts
 
-        await self.until(lambda: self.exports.active == CLIENTS)
-        await self.until(lambda: all(client.received > SLOW_BYTES for client in clients))
+        await until(lambda: self.exports.active == CLIENTS)
+        await until(lambda: all(client.received > SLOW_BYTES for client in clients))
         before = counts().written_gops
-        await self.until(lambda: counts().written_gops >= before + 3)
+        await until(lambda: counts().written_gops >= before + 3)
         self.assertEqual(counts().dropped_gops, 0)
         self.assertEqual(self.exports.active, CLIENTS)
         whole = GROUPS * 1_000_000
@@ -183,4 +166,4 @@ class CrowdTests(TestCase):
         for client in clients:
             client.transport.abortConnection()
         await gatherResults([client.gone for client in clients])
-        await self.until(lambda: self.exports.active == 0)
+        await until(lambda: self.exports.active == 0)

@@ -2,26 +2,19 @@
 
 import sqlite3
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.application.service import MultiService
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 from twisted.logger import eventAsText, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from axis_nvr.assembly.foundation import Release
-from axis_nvr.assembly.recorder import make_recorder
-from axis_nvr.config import load_config
 from axis_nvr.services.recorder import Recorder
 from axis_nvr.simulator.camera import VirtualCamera, virtual_camera
-from tests.integration.peers import require_program
+from tests.integration.in_process import NO_SERVERS, make_service, part_of
+from tests.integration.peers import require_program, until
 
-#: How long anything may take that is waited for, in seconds.
-PATIENCE_SECONDS = 20.0
 OPTIONS = "resolution=640x360&fps=25&videokeyframeinterval=25"
 
 
@@ -44,29 +37,16 @@ class RecorderTests(TestCase):
         """Start a recorder with so many recordings of the one stream."""
         port = self.camera.rtsp_url().partition("127.0.0.1:")[2].partition("/")[0]
         recording = f'[[recording]]\ndisk = "HDD_DISK"\noptions = "device=a b&{OPTIONS}"\n'
-        (self.folder / "nvr.toml").write_text(
-            'http = "none"\nhttps = "none"\nrtsp = "none"\n'
-            '[[camera]]\nid = "a b"\naddress = "127.0.0.1"\n'
+        service = make_service(
+            self.folder,
+            f'{NO_SERVERS}[[camera]]\nid = "a b"\naddress = "127.0.0.1"\n'
             f'port = {port}\nusername = "root"\npassword = "s3cret-1"\nevents_with_video = true\n'
             + recording
-            * recordings
+            * recordings,
         )
-        config = load_config(self.folder / "nvr.toml", {}, self.folder)
-        service = MultiService()
-        for part in make_recorder(reactor, config, Release("1", "Feb 14 2026 13:08"), print):
-            part.setServiceParent(service)
         service.startService()
         self.addCleanup(service.stopService)
-        (recorder,) = [each for each in service if isinstance(each, Recorder)]
-        return recorder
-
-    async def until(self, holds: Callable[[], object]) -> None:
-        """Wait for something to be so."""
-        for _ in range(int(PATIENCE_SECONDS / 0.05)):
-            if holds():
-                return
-            await deferLater(reactor, 0.05)
-        self.fail("it did not come to be")
+        return part_of(service, Recorder)
 
     def rows(self, query: str) -> list[Any]:
         """Ask the disk's index."""
@@ -87,14 +67,14 @@ class RecorderTests(TestCase):
         def written() -> int:
             return min(each.job.counts.written_gops for each in recorder.report.recordings)
 
-        await self.until(lambda: written() >= 2)
+        await until(lambda: written() >= 2)
         (client,) = self.camera.clients()
         self.assertEqual(set(client["tracks"]), {"video", "metadata"})  # type: ignore[call-overload]
         self.camera.raise_fault("disconnect", refuse=1.0)
-        await self.until(lambda: recorder.report.streams[0].status.state != "playing")
-        await self.until(lambda: recorder.report.streams[0].status.reconnects == 1)
+        await until(lambda: recorder.report.streams[0].status.state != "playing")
+        await until(lambda: recorder.report.streams[0].status.reconnects == 1)
         before = written()
-        await self.until(lambda: written() >= before + 2)
+        await until(lambda: written() >= before + 2)
         names = {each.job.recording_id for each in recorder.report.recordings}
         await recorder.stopService()
         self.check_disk(names)

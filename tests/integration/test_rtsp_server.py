@@ -2,7 +2,8 @@
 
 import socket
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -22,7 +23,7 @@ from tests.integration.live_recorder import (
     LiveRecorderTestCase,
     reactor,
 )
-from tests.integration.peers import PATIENCE_SECONDS, require_program, start_program
+from tests.integration.peers import PATIENCE_SECONDS, require_program, start_program, until
 from tests.integration.test_virtual_camera import gstreamer, run, together
 
 H264 = "device=front&videocodec=h264&resolution=640x360&fps=25&videokeyframeinterval=25&audio=1"
@@ -64,6 +65,10 @@ def pictures_of(units: Sequence[AccessUnit]) -> list[AccessUnit]:
     return [unit for unit in units if isinstance(unit.format, VideoFormat)]
 
 
+def has_pictures(units: Sequence[AccessUnit], count: int) -> bool:
+    return len(pictures_of(units)) >= count
+
+
 def told_by(units: Sequence[AccessUnit]) -> list[Notification]:
     documents = [unit.data for unit in units if isinstance(unit.format, MetadataFormat)]
     return [one for data in documents for one in parse_document(bytes(data))]
@@ -83,14 +88,8 @@ class RtspServerTests(LiveRecorderTestCase):
         runs = [delivered[start : start + len(received)] for start in starts]
         self.assertIn(received, runs)
 
-    async def until(self, holds: Callable[[], bool]) -> None:
-        end = reactor.seconds() + PATIENCE_SECONDS
-        while not holds():
-            self.assertLess(reactor.seconds(), end)
-            await deferLater(reactor, 0.02)
-
     async def until_watched(self) -> None:
-        await self.until(lambda: any(feed.is_watched for feed in self.rtsp.feeds.feeds))
+        await until(lambda: any(feed.is_watched for feed in self.rtsp.feeds.feeds))
 
     async def test_players_get_what_the_cameras_sent(self) -> None:
         """By TCP, UDP, TLS and both kinds of tunnel every frame is the camera's, none lacks."""
@@ -142,8 +141,7 @@ class RtspServerTests(LiveRecorderTestCase):
             session = await opener.open(address, lambda track: True, units.append, lambda _: None)
             session.set_urgent(True)
             sessions.append(session)
-            while len(pictures_of(units)) < 15:
-                await deferLater(reactor, 0.02)
+            await until(partial(has_pictures, units, 15))
         await sessions[0].close()  # the other goes on, and one more comes
         options = "protocols=udp-mcast multicast-iface=lo"
         await gstreamer(self.url(H264), options, "rtph264depay", "avdec_h264")
@@ -167,7 +165,7 @@ class RtspServerTests(LiveRecorderTestCase):
         opener = CameraOpener(reactor, TickReader(reactor))
         session = await opener.open(address, lambda track: True, units.append, lambda _: None)
         session.set_urgent(True)
-        await self.until(lambda: len(pictures_of(units)) > 20 and len(told_by(units)) > 3)
+        await until(lambda: len(pictures_of(units)) > 20 and len(told_by(units)) > 3)
         await session.close()
         digests = [front.digest(unit) for unit in pictures_of(units)]
         self.assert_a_run(digests, front.hashes[0])

@@ -4,25 +4,20 @@ import json
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from twisted.application.service import MultiService
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import gatherResults
-from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from axis_nvr.assembly.foundation import Release
-from axis_nvr.assembly.recorder import make_recorder
-from axis_nvr.config import load_config
 from axis_nvr.services.groups import NoGroup
 from axis_nvr.services.recorder import Recorder
 from axis_nvr.services.triggered import TriggeredOrder, TriggeredRecordings
 from axis_nvr.simulator.camera import VirtualCamera, virtual_camera
-from tests.integration.peers import PATIENCE_SECONDS, require_program
+from tests.integration.in_process import NO_SERVERS, make_service, part_of
+from tests.integration.peers import require_program, until
 
 reactor: Any = installed_reactor
 #: A key frame each half second; both modes are given, so that all share one stream.
@@ -66,32 +61,20 @@ class TriggeredTests(TestCase):
 
     def start(self) -> Recorder:
         port = self.camera.rtsp_url().partition("127.0.0.1:")[2].partition("/")[0]
-        (self.folder / "nvr.toml").write_text(
-            'http = "none"\nhttps = "none"\nrtsp = "none"\nno_discovery = true\n'
+        service = make_service(
+            self.folder,
+            f"{NO_SERVERS}no_discovery = true\n"
             f'[[camera]]\nid = "front"\naddress = "127.0.0.1"\nport = {port}\n'
-            f'[[recording]]\ndisk = "HDD_DISK"\noptions = "{OPTIONS}"\n'
+            f'[[recording]]\ndisk = "HDD_DISK"\noptions = "{OPTIONS}"\n',
         )
-        config = load_config(self.folder / "nvr.toml", {}, self.folder)
-        service = MultiService()
-        for part in make_recorder(reactor, config, Release("1", "Feb 14 2026 13:08"), print):
-            part.setServiceParent(service)
         service.startService()
         self.addCleanup(service.stopService)
-        (recorder,) = [each for each in service if isinstance(each, Recorder)]
-        return recorder
+        return part_of(service, Recorder)
 
     def sessions(self) -> int:
         """How many sessions bring pictures."""
         clients: Any = self.camera.clients()
         return sum("video" in client["tracks"] for client in clients)
-
-    async def until(self, holds: Callable[[], object]) -> None:
-        """Wait for something to be so."""
-        for _ in range(int(PATIENCE_SECONDS / 0.05)):
-            if holds():
-                return
-            await deferLater(reactor, 0.05)
-        self.fail("it did not come to be")
 
     def frames(self, recording_id: str) -> list[Frame]:
         """What stands in the one block of a recording."""
@@ -135,7 +118,7 @@ class TriggeredTests(TestCase):
             for n in range(10)
         ]
         continuous = recorder.recordings.runs[0].job
-        await self.until(lambda: continuous.written_gops >= 6)
+        await until(lambda: continuous.written_gops >= 6)
         self.assertEqual((self.sessions(), len(recorder.report.streams)), (1, 1))
         began = time.time()
         for armed in rules:
@@ -144,10 +127,10 @@ class TriggeredTests(TestCase):
         names = await gatherResults([run.named() for run in runs])
         self.assertEqual(len(set(names)), 10)
         self.assertEqual((self.sessions(), len(recorder.report.streams)), (1, 1))
-        await self.until(lambda: len(recorder.recordings.runs) == 1)
+        await until(lambda: len(recorder.recordings.runs) == 1)
         ended = time.time()
-        await self.until(lambda: all(run.job.status.state == "idle" for run in runs))
-        await self.until(lambda: continuous.last_end_us > ended * 1e6)
+        await until(lambda: all(run.job.status.state == "idle" for run in runs))
+        await until(lambda: continuous.last_end_us > ended * 1e6)
         whole_id = continuous.status.recording_id
         await recorder.stopService()
         whole = self.frames(whole_id)
