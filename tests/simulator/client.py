@@ -72,6 +72,12 @@ class MemoryClient:
 
     def request(self, method: str, url: str, body: bytes = b"", **headers: str) -> Response:
         """Send a request and read its response; frames before it are kept."""
+        self.send(method, url, body, **headers)
+        (response,) = self.read()
+        return response
+
+    def send(self, method: str, url: str, body: bytes = b"", **headers: str) -> None:
+        """Send a request."""
         self.cseq += 1
         fields = Headers([("CSeq", str(self.cseq))])
         if self.session:
@@ -83,8 +89,6 @@ class MemoryClient:
             if answer:
                 fields.set("Authorization", answer)
         self.protocol.dataReceived(encode(Request(method, url, fields, body)))
-        (response,) = self.read()
-        return response
 
     def read(self) -> list[Response]:
         """Take what the server sent; frames go to `frames`."""

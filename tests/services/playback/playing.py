@@ -17,7 +17,7 @@ from axis_nvr.wire.ntp import utc_us_from_ntp
 from axis_nvr.wire.rtcp import RtcpPacket, parse_compound
 from axis_nvr.wire.rtp import parse_extension, parse_packet
 from axis_nvr.wire.rtp_extensions import parse_replay
-from axis_nvr.wire.rtsp import Headers, Request, Response, encode
+from axis_nvr.wire.rtsp import Response
 from tests.services.shelves import Shelves
 from tests.simulator.client import HOST, MemoryClient, MemoryTransport
 from tests.storage.making import DETAILS, START_US, gop_of, unit
@@ -191,13 +191,7 @@ class Viewer(MemoryClient):
 
     def request(self, method: str, url: str, body: bytes = b"", **headers: str) -> Response:
         """Send a request and wait for its response; frames before it are kept."""
-        self.cseq += 1
-        fields = Headers([("CSeq", str(self.cseq))])
-        if self.session:
-            fields.add("Session", self.session)
-        for name, value in headers.items():
-            fields.set(name.replace("_", "-"), value)
-        self.protocol.dataReceived(encode(Request(method, url, fields, body)))
+        self.send(method, url, body, **headers)
         for _ in range(MAX_WAIT_STEPS):
             if found := self.read():
                 (response,) = found
