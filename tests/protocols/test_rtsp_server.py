@@ -1,185 +1,31 @@
-"""The server on transports: tunnels, datagrams, backpressure, slow applications, limits."""
+"""The server on transports: answers, tunnels, accounts, slow applications, limits."""
 
 import base64
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.error import CannotListenError
-from twisted.internet.task import Clock
-from twisted.internet.testing import FakeDatagramTransport
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet.defer import Deferred
 
 from axis_nvr.protocols import rtsp_server
 from axis_nvr.protocols.admission import FixedAdmission
-from axis_nvr.protocols.presentation import IDelivery, IPresentation, PlayAnswer, TrackStart
+from axis_nvr.protocols.presentation import IPresentation, PlayAnswer
 from axis_nvr.protocols.rtp_delivery import (
-    UDP_PORTS,
     IClientConnection,
-    MulticastGroup,
-    payload_limit,
 )
 from axis_nvr.protocols.rtsp_connection import RtspServerProtocol
-from axis_nvr.protocols.rtsp_server import RtspServerFactory
-from axis_nvr.session.server.dialogue import Asked, Guard
-from axis_nvr.session.server.presentation_url import PresentationUrl
+from axis_nvr.session.server.dialogue import Guard
 from axis_nvr.session.server.sessions import RequestRefused
 from axis_nvr.wire.rtsp import Headers, Request, Response, encode, read_message
-from axis_nvr.wire.rtsp_headers import parse_transports
+from tests.protocols.rtsp_serving import (
+    TCP,
+    UDP,
+    URL,
+    ServerTestCase,
+    request,
+    responses,
+)
 from tests.simulator.client import MemoryTransport
-
-URL = "rtsp://10.0.0.2/axis-media/media.amp"
-TCP = "RTP/AVP/TCP;unicast;interleaved=0-1"
-UDP = "RTP/AVP;unicast;client_port=6000-6001"
-
-
-class Port:
-    """A UDP port as the reactor returns it."""
-
-    def __init__(self, number: int, protocol: Any) -> None:
-        self.number = number
-        self.protocol = protocol
-
-    def getHost(self) -> Any:  # noqa: N802
-        return type("Address", (), {"host": "10.0.0.2", "port": self.number})
-
-    def stopListening(self) -> None:  # noqa: N802
-        self.number = -1
-
-
-class UdpClock(Clock):
-    """A reactor with a clock and UDP ports, some of them taken."""
-
-    def __init__(self, taken: tuple[int, ...] = ()) -> None:
-        super().__init__()
-        self.taken = taken
-        self.ports: list[Port] = []
-        self.groups: list[Any] = []
-        self.has_interface = True
-
-    def listenUDP(self, port: int, protocol: Any, interface: str = "") -> Port:  # noqa: N802
-        if port in self.taken:
-            raise CannotListenError(interface, port, OSError())
-        self.ports.append(Port(port, protocol))
-        transport: Any = FakeDatagramTransport()
-        transport.setTTL = self.groups.append
-        transport.setOutgoingInterface = self.set_outgoing_interface
-        protocol.transport = transport
-        return self.ports[-1]
-
-    def set_outgoing_interface(self, address: str) -> Deferred[None]:
-        self.groups.append(address)
-        return succeed(None) if self.has_interface else fail(OSError("no such address"))
-
-    listenMulticast = listenUDP  # noqa: N815
-
-
-class Presentation:
-    """A presentation that does what it is told and remembers what was asked."""
-
-    def __init__(self, calls: list[str]) -> None:
-        self.calls = calls
-        self.deliveries: dict[int, IDelivery] = {}
-        self.play_answer: PlayAnswer | Deferred[PlayAnswer] = PlayAnswer(
-            "npt=now-", [TrackStart(0, 5, 6)]
-        )
-
-    def describe(self, url: PresentationUrl, address: str) -> bytes:
-        self.calls.append(f"describe at {address}")
-        return b"v=0\r\n"
-
-    def set_up(self, track: int, delivery: IDelivery) -> int:
-        if track > 1:
-            raise RequestRefused(404)
-        self.deliveries[track] = delivery
-        return 0xABC
-
-    def play(self, asked: Asked) -> PlayAnswer | Deferred[PlayAnswer]:
-        return self.play_answer
-
-    def started(self) -> None:
-        self.calls.append("started")
-        for delivery in self.deliveries.values():
-            delivery.send([b"packet"])
-
-    def pause(self) -> None:
-        self.calls.append("paused")
-
-    def parameters(self, asked: Asked) -> bytes:
-        return b"parameters"
-
-    def writable(self) -> None:
-        self.calls.append("writable")
-
-    def receiver_report(self, track: int, data: bytes) -> None:
-        self.calls.append(f"report {track} {data.decode()}")
-
-    def stop(self) -> None:
-        self.calls.append("stopped")
-
-
-class ServerTestCase(SynchronousTestCase):
-    multicast: MulticastGroup | None = None
-
-    def setUp(self) -> None:
-        self.clock = UdpClock()
-        self.calls: list[str] = []
-        self.presentation = Presentation(self.calls)
-        self.opening: IPresentation | Deferred[IPresentation] | Exception = self.presentation
-        self.make_server()
-
-    def make_server(self, **options: Any) -> None:
-        self.server = RtspServerFactory(self.clock, self, **options)
-
-    def open(self, url: PresentationUrl) -> IPresentation | Deferred[IPresentation]:
-        if isinstance(self.opening, Exception):
-            raise self.opening
-        return self.opening
-
-    def connect(self) -> tuple[RtspServerProtocol, MemoryTransport]:
-        protocol = self.server.buildProtocol(None)
-        assert protocol is not None
-        transport = MemoryTransport()
-        transport.peerAddr = type("Address", (), {"host": "10.0.0.9", "port": 1})
-        transport.hostAddr = type("Address", (), {"host": "10.0.0.2", "port": 554})
-        protocol.makeConnection(transport)
-        return protocol, transport
-
-    def ask(
-        self, protocol: RtspServerProtocol, transport: MemoryTransport, method: str, **headers: str
-    ) -> Response:
-        protocol.dataReceived(request(method, **headers))
-        (response,) = responses(transport)
-        return response
-
-    def set_up(self, offered: str) -> tuple[RtspServerProtocol, MemoryTransport, Response]:
-        protocol, transport = self.connect()
-        response = self.ask(protocol, transport, "SETUP", Transport=offered)
-        return protocol, transport, response
-
-    def play(self, offered: str) -> tuple[RtspServerProtocol, MemoryTransport, str]:
-        protocol, transport, response = self.set_up(offered)
-        session = response.headers.get("Session").partition(";")[0]
-        protocol.dataReceived(request("PLAY", Session=session))
-        return protocol, transport, session
-
-
-def request(method: str, uri: str = URL, **headers: str) -> bytes:
-    return encode(Request(method, uri, Headers([("CSeq", "1"), *headers.items()])))
-
-
-def responses(transport: MemoryTransport) -> list[Response]:
-    data, found = transport.value(), []
-    transport.clear()
-    while data:
-        read = read_message(data)
-        assert read is not None
-        assert isinstance(read[0], Response)
-        found.append(read[0])
-        data = data[read[1] :]
-    return found
 
 
 class AnswerTests(ServerTestCase):
@@ -258,156 +104,6 @@ class AnswerTests(ServerTestCase):
             fields = Headers([("CSeq", "1"), *headers.items()])
             protocol.dataReceived(encode(Request("GET_PARAMETER", URL, fields, b"x\r\n")))
             self.assertEqual(responses(transport)[0].body, b"parameters")
-
-
-class InterleavedTests(ServerTestCase):
-    def test_pause_and_teardown(self) -> None:
-        """PAUSE and TEARDOWN reach the presentation; the connection ends behind the answer."""
-        protocol, transport, session = self.play(TCP)
-        transport.clear()
-        self.assertEqual(self.ask(protocol, transport, "PAUSE", Session=session).status, 200)
-        self.assertEqual(self.ask(protocol, transport, "TEARDOWN", Session=session).status, 200)
-        self.assertEqual(self.calls, ["started", "paused", "stopped"])
-        self.assertTrue(transport.disconnecting)
-
-    def test_a_client_that_does_not_keep_up(self) -> None:
-        """While the transport is full frames are turned away and nothing is read."""
-        protocol, transport, _ = self.play(TCP)
-        delivery = self.presentation.deliveries[0]
-        transport.clear()
-        protocol.pauseProducing()
-        self.assertFalse(delivery.send([b"a"]))
-        delivery.send_report(b"r")
-        self.assertEqual((transport.value(), transport.producerState), (b"", "paused"))
-        protocol.resumeProducing()
-        self.assertIn("writable", self.calls)
-        self.assertTrue(delivery.send([b"a", b"bc"]))
-        delivery.send_report(b"r")
-        self.assertEqual(transport.value(), b"$\0\0\1a$\0\0\2bc$\1\0\1r")
-
-    def test_reports_of_the_client(self) -> None:
-        """Frames on the RTCP channel reach their track."""
-        protocol, _, _ = self.play(TCP)
-        protocol.dataReceived(b"$\1\0\3abc$\0\0\3rtp")
-        self.assertIn("report 0 abc", self.calls)
-        self.assertNotIn("report 0 rtp", self.calls)
-
-    def test_the_connection_ends(self) -> None:
-        """The session ends with the connection that carries it, and no timer is left."""
-        protocol, _, _ = self.play(TCP)
-        protocol.connectionLost()
-        self.assertEqual(self.calls[-1], "stopped")
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_channels(self) -> None:
-        """Channels are those asked for, else the next free ones; odd ones are refused."""
-        for offered, expected in (
-            ("RTP/AVP/TCP;unicast;interleaved=4-5", (4, 5)),
-            ("RTP/AVP/TCP;unicast;interleaved=4", (4, 5)),
-            ("RTP/AVP/TCP;unicast", (0, 1)),
-        ):
-            _, _, response = self.set_up(offered)
-            (transport,) = parse_transports(response.headers.get("Transport"))
-            self.assertEqual((transport.interleaved, transport.ssrc), (expected, 0xABC))
-            self.assertEqual(transport.mode, "PLAY")
-        self.assertEqual(self.set_up("RTP/AVP/TCP;unicast;interleaved=255")[2].status, 461)
-        self.assertEqual(self.set_up("RTP/AVP/TCP;unicast;interleaved=3-3")[2].status, 461)
-
-    def test_disconnected_by_the_presentation(self) -> None:
-        """Behind `disconnect` nothing more is written."""
-        _, transport, _ = self.play(TCP)
-        delivery = self.presentation.deliveries[0]
-        delivery.send_partly(b"0123456789", 4)
-        delivery.disconnect()
-        self.assertFalse(delivery.send([b"more"]))
-        self.assertTrue(transport.value().endswith(b"$\0\0\x0a0123"))
-        self.assertTrue(transport.disconnecting)
-
-
-class DatagramTests(ServerTestCase):
-    def written(self, number: int) -> list[tuple[bytes, Any]]:
-        transport: Any = self.clock.ports[number].protocol.transport
-        return list(transport.written)
-
-    def test_to_the_client_and_nobody_else(self) -> None:
-        """Packets go to the host of the RTSP connection, whatever ``destination`` says."""
-        _, _, response = self.set_up(f"{UDP};destination=192.168.9.9")
-        (transport,) = parse_transports(response.headers.get("Transport"))
-        self.assertEqual(transport.client_port, (6000, 6001))
-        self.assertEqual(transport.server_port, (50000, 50001))
-        delivery = self.presentation.deliveries[0]
-        self.assertTrue(delivery.send([b"a", b"b"]))
-        delivery.send_report(b"r")
-        delivery.send_partly(b"0123", 2)
-        to = ("10.0.0.9", 6000)
-        self.assertEqual(self.written(0), [(b"a", to), (b"b", to), (b"01", to)])
-        self.assertEqual(self.written(1), [(b"r", ("10.0.0.9", 6001))])
-
-    def test_reports_keep_the_session(self) -> None:
-        """Receiver reports from the client's port are signs of life; others are ignored."""
-        self.play(UDP)
-        rtcp = self.clock.ports[1].protocol
-        self.clock.advance(50)
-        rtcp.datagramReceived(b"abc", ("10.0.0.9", 6001))
-        rtcp.datagramReceived(b"xyz", ("10.0.0.8", 6001))
-        self.assertEqual(self.calls, ["started", "report 0 abc"])
-        self.clock.advance(50)
-        self.assertEqual(len(self.server.sessions), 1)
-        self.clock.advance(11)
-        self.assertEqual(len(self.server.sessions), 0)
-        self.assertEqual(self.calls[-1], "stopped")
-
-    def test_it_survives_its_connection(self) -> None:
-        """A session with datagrams goes on without its connection, until it is silent."""
-        protocol, _, session = self.play(UDP)
-        protocol.connectionLost()
-        self.assertEqual(len(self.server.sessions), 1)
-        other, transport = self.connect()
-        self.assertEqual(self.ask(other, transport, "OPTIONS", Session=session).status, 200)
-        self.clock.advance(61)
-        self.assertEqual(len(self.server.sessions), 0)
-
-    def test_taken_ports(self) -> None:
-        """The first pair that is free is used; 503 when there is none."""
-        self.clock.taken = (50000, 50003)
-        _, _, response = self.set_up(UDP)
-        (transport,) = parse_transports(response.headers.get("Transport"))
-        self.assertEqual(transport.server_port, (50004, 50005))
-        self.clock.taken = tuple(UDP_PORTS)
-        self.make_server()
-        self.assertEqual(self.set_up(UDP)[2].status, 503)
-
-    def test_multicast_only_where_there_is_a_group(self) -> None:
-        """Without a group 461; with one the reply names it, and one client's packets go out."""
-        self.assertEqual(self.set_up("RTP/AVP;multicast")[2].status, 461)
-        self.make_server(multicast=MulticastGroup("239.1.1.1", 5000, interface="10.0.0.2"))
-        _, _, response = self.set_up("RTP/AVP;multicast")
-        (transport,) = parse_transports(response.headers.get("Transport"))
-        self.assertTrue(transport.multicast)
-        self.assertEqual(
-            (transport.destination, transport.port, transport.ttl), ("239.1.1.1", (5000, 5001), 5)
-        )
-        first = self.presentation.deliveries[0]
-        first_protocol = self.server.connections[-1]
-        first.send([b"a"])
-        self.set_up("RTP/AVP;multicast")
-        second = self.presentation.deliveries[0]
-        self.assertIsNot(first, second)
-        second.send([b"b"])
-        self.assertEqual(self.written(-2), [(b"a", ("239.1.1.1", 5000))])
-        self.assertTrue(first_protocol.transport.connected)
-        first.close()  # type: ignore[attr-defined]
-        second.send([b"c"])
-        second.send_report(b"r")
-        self.assertEqual(self.written(-2)[1:], [(b"c", ("239.1.1.1", 5000))])
-        self.assertEqual(self.written(-1), [(b"r", ("239.1.1.1", 5001))])
-        self.assertEqual(set(self.clock.groups), {5, "10.0.0.2"})
-
-    def test_packet_sizes(self) -> None:
-        """1400 bytes where nothing else is asked for, and never more than the transport takes."""
-        self.assertEqual(payload_limit(None, 65535), 1388)
-        self.assertEqual(payload_limit(64000, 1472), 1460)
-        self.assertEqual(payload_limit(500, 1472), 488)
 
 
 class TunnelTests(ServerTestCase):

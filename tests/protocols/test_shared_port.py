@@ -12,7 +12,7 @@ from axis_nvr.protocols import rtsp_server
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.protocols.shared_port import SharedPort, SharedPortFactory
 from axis_nvr.session.server.tunnel import MAX_HEAD_BYTES, opens_tunnel
-from tests.protocols.test_rtsp_server import Presentation, UdpClock
+from tests.protocols.rtsp_serving import Presentation, UdpClock
 from tests.simulator.client import MemoryTransport
 
 TUNNEL = (

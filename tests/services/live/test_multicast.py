@@ -10,7 +10,7 @@ from axis_nvr.wire.rtcp import Bye, RtcpPacket, SenderReport, parse_compound
 from axis_nvr.wire.rtp import RtpPacket, parse_packet
 from axis_nvr.wire.rtsp import Response
 from axis_nvr.wire.rtsp_headers import RtpInfo, Transport, parse_rtp_info, parse_transports
-from tests.protocols.test_rtsp_server import UdpClock
+from tests.protocols.rtsp_serving import UdpClock
 from tests.services.live.harness import OTHER_H264, START_US, Client, Recorder
 from tests.simulator.client import HOST
 

@@ -6,7 +6,7 @@ from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.session.server.presentation_url import PresentationUrl
 from axis_nvr.session.websocket import CLOSE_SECONDS
 from axis_nvr.vapix.websocket.rtsp import PATH, RtspOverWebSocket
-from tests.protocols.test_rtsp_server import TCP, UDP, URL, Presentation
+from tests.protocols.rtsp_serving import TCP, UDP, URL, Presentation
 from tests.vapix.sockets import SocketTestCase
 
 
