@@ -6,6 +6,7 @@ from pathlib import Path
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import INDEX_NAME
 from tests.storage.making import START_US, Bench, video_gop
+from tests.storage.test_asking import answering
 from tests.test_cli import RECORDING, CliCase
 
 
@@ -74,12 +75,14 @@ class LockTests(CliCase):
 
     def test_beside_a_recorder(self) -> None:
         """A disk that is being recorded to can be locked; the recorder's own index knows of it."""
-        bench = Bench(self.mktemp())
+        bench = Bench(self.mktemp(), is_told=False)
         bench.disk.start()
         recording = bench.open()
         bench.write(recording, video_gop(START_US))
         arguments = ("lock", str(bench.folder), recording.recording_id, "--reason", "x")
-        self.assertEqual(self.call(*arguments)[0], 0)
+        with answering(bench):
+            code, _, errors = self.call(*arguments)
+        self.assertEqual((code, errors), (0, ""))
         query = "SELECT COUNT(*) FROM nvr_locks"
         self.assertEqual(bench.disk.place.index.first(query), (1,))
         bench.close(recording)

@@ -2,12 +2,15 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-from axis_nvr.storage.files import Files
+from axis_nvr.storage.asking import ask_to_tell
+from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import INDEX_NAME, utc_text
 
@@ -78,9 +81,17 @@ def utc_or_none(utc_us: int | None) -> str | None:
     return None if utc_us is None else utc_text(utc_us)
 
 
+def have_it_told(disk: Path) -> None:
+    """Have a recorder that uses the disk tell its index what is new; say if it does not."""
+    if not ask_to_tell(cast(IFiles, Files()), disk):
+        words = "the recorder that uses the disk does not answer: what is new may be missing"
+        print(f"axis-nvr: {words}", file=sys.stderr)
+
+
 @contextmanager
 def index_of(arguments: argparse.Namespace) -> Iterator[Index]:
     """Open the index of the disk that a command is about."""
+    have_it_told(arguments.disk)
     index = Index.open_read_only(Files(), arguments.disk / INDEX_NAME)
     try:
         yield index

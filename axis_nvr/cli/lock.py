@@ -17,6 +17,7 @@ from axis_nvr.cli.command import (
     EXIT_OK,
     Command,
     disk_arguments,
+    have_it_told,
     index_of,
     print_json,
     print_table,
@@ -81,6 +82,7 @@ def _locks(arguments: argparse.Namespace) -> Iterator[Locks]:
     files, path = Files(), arguments.disk / INDEX_NAME
     if not files.exists(path):
         raise StorageError(StorageErrorKind.ABSENT, path, "there is no index")
+    have_it_told(arguments.disk)
     index = Index.open(files, path, int(time.time() * 1e6))
     try:
         yield Locks(files, arguments.disk, index, time.time)

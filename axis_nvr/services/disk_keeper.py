@@ -158,6 +158,10 @@ class DiskKeeper:
         """Take what is there next for a disk even if nothing is on it: it was formatted."""
         self._memory.is_known = False
 
+    def catch_up(self) -> None:
+        """Have the disk's index know all that is durable, for who reads it; from any thread."""
+        self._disk.catch_up()
+
     def wake_chore(self, name: str) -> None:
         """Let a chore of the disk have its next step at once, if the disk is in use."""
         if self._is_ready:

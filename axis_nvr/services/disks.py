@@ -134,6 +134,7 @@ class Disks:
         files, folder = cast(IFiles, Files()), self._settings.config(disk_id).folder
 
         def count() -> int:
+            self._keepers[disk_id].catch_up()
             index = Index.open_read_only(files, folder / INDEX_NAME)
             try:
                 return used_bytes(files, folder, index)

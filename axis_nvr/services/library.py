@@ -101,7 +101,9 @@ class Library:
         )
 
     def _put(self, disk_id: str, folder: Path) -> Shelf:
-        shelf = Shelf(disk_id, Reader(self._files, folder, self._in_thread), self._errands[disk_id])
+        errands = self._errands[disk_id]
+        reader = Reader(self._files, folder, self._in_thread, errands.catch_up)
+        shelf = Shelf(disk_id, reader, errands)
         shelves = {**self.shelves, disk_id: shelf}
         self.shelves = {name: shelves[name] for name in self._errands if name in shelves}
         return shelf

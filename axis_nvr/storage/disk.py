@@ -172,6 +172,10 @@ class Disk:
         opened = self.put(OpenRecording(details, start_us))
         return opened.addCallback(lambda writer: Recording(self, writer))
 
+    def catch_up(self) -> None:
+        """Have the index know all that is durable; safe from any thread, raises nothing."""
+        self._writer.catch_up()
+
     def wake_chore(self, name: str) -> None:
         """Let a chore have its next step at once."""
         self._chores.wake(name)

@@ -51,6 +51,7 @@ class Errands:
         self._lock = Lock()
         self._waiting: deque[_Errand] = deque()
         self._is_open = False
+        self._premises: Premises | None = None
 
     def open(self) -> None:
         """Take errands from now on: the disk is open."""
@@ -89,7 +90,17 @@ class Errands:
 
     def chore(self, premises: Premises) -> Chore:
         """Make the chore, when the disk is opened; see `axis_nvr.storage.chore_thread`."""
+        self._premises = premises
         return _ErrandChore(self, premises)
+
+    def catch_up(self, *, recordings_only: bool = False) -> None:
+        """Have the disk's index know all that is durable, for who reads it; from any thread.
+
+        It raises nothing, and of a disk that is not in use it does nothing: see
+        `axis_nvr.storage.index_teller.IndexTeller.catch_up`.
+        """
+        if self._premises is not None:
+            self._premises.catch_up(recordings_only=recordings_only)
 
     def do_next(self, premises: Premises) -> bool:
         """Do what has waited longest; tell whether there is more. In the housekeeping thread."""
@@ -98,6 +109,7 @@ class Errands:
         if errand is None:
             return False
         try:
+            premises.catch_up()
             result: object = errand.work(premises)
         except Exception as error:
             result = Failure(error)

@@ -22,17 +22,32 @@ from axis_nvr.storage.index import Index
 RETRY_SECONDS = 30.0
 
 
+class CatchUp(Protocol):
+    """Has the index know all that is durable."""
+
+    def __call__(self, *, recordings_only: bool = False) -> None:
+        """See `axis_nvr.storage.index_teller.IndexTeller.catch_up`."""
+
+
+def nothing_waits(*, recordings_only: bool = False) -> None:
+    """Be a `CatchUp` of a disk that nobody records to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Premises:
     """What chores work with, all of it for the housekeeping thread only.
 
     :param index: a connection of its own.
     :param now: the UTC clock, seconds since 1970.
-    :param running: the ids of recordings that are being written at this moment.
+    :param running: the ids of recordings that are being written at this moment, or of which the
+        index does not know all yet.
     :param zone: whose local time names are in; None is this machine's.
     :param product: full name of this product, as blocks tell it.
     :param is_busy: whether groups pile up in front of the writer: who can wait, waits.
     :param written_bytes: how much was recorded since the disk was opened.
+    :param catch_up: has the index know all that is durable, as far as it takes it; not to be called
+        within a transaction.
+    :param settled: to be told when nothing of an earlier run is unknown to the index any more.
     """
 
     files: IFiles
@@ -44,6 +59,8 @@ class Premises:
     product: str = "axis_nvr"
     is_busy: Callable[[], bool] = lambda: False
     written_bytes: Callable[[], int] = lambda: 0
+    catch_up: CatchUp = nothing_waits
+    settled: Callable[[], None] = lambda: None
 
 
 class Progress(NamedTuple):

@@ -1,14 +1,13 @@
 """What is durable on a disk and not in its index yet: changes that wait for a transaction.
 
 SQLite writes each page that a transaction changes by itself. A block that ends and the one that
-follows change five pages; those of sixteen cameras in one transaction change ten, not eighty. So
-what can wait does so for a few seconds, for others to come:
+follows change five pages; a hundred of them in one transaction change twenty, not five hundred. So
+what can wait does so, for half an hour if nobody asks:
 
-- That a recording begins or ends is told at once, and with it all that waits: whoever searches is
-  to find it.
-- That one block follows another of a recording that the index knows can wait. If the recorder dies
-  meanwhile, the recording's row has no end, and the blocks are found in its folder
-  (`axis_nvr.storage.repair.unclean`).
+- That a recording begins or ends, and that one block follows another, can wait, where it is found
+  again should the recorder die meanwhile (`axis_nvr.storage.horizon`).
+- Whoever searches, plays, exports, locks or removes has what waits told first
+  (`axis_nvr.storage.index_teller`), so that nobody sees it late.
 - What a disk that fails leaves for repair is told at once, and all that waits when a group is not
   taken.
 - On a disk that is nearly full nothing waits: retention can only remove what the index knows, and
@@ -16,14 +15,14 @@ what can wait does so for a few seconds, for others to come:
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from threading import Lock
+from typing import NamedTuple
 
 from axis_nvr.storage.index import Index
 
-#: How long what can wait does so at most, in seconds. Whoever plays what is being recorded waits as
-#: long where one block follows another; looking for strangers (`axis_nvr.storage.checking`) allows
-#: for more.
-GATHER_SECONDS = 5.0
+#: How long what can wait does so at most, in seconds.
+GATHER_SECONDS = 1800.0
 
 #: With less room on the disk than this nothing waits.
 GATHER_FREE_BYTES = 1 << 30
@@ -32,33 +31,71 @@ GATHER_FREE_BYTES = 1 << 30
 IndexWrite = Callable[[Index], None]
 
 
+class News(NamedTuple):
+    """A change of the index that waits.
+
+    :ivar due: when it is to be told at the latest, by the clock of `IndexNews.add`.
+    :ivar hour: in whose folder, ``YYYYMMDD_HH``, is what it tells of; empty: it is found anyway.
+    :ivar can_wait: nothing is lost with it.
+    :ivar is_of_recording: a list of recordings shows it.
+    """
+
+    write: IndexWrite
+    due: float
+    hour: str
+    can_wait: bool
+    is_of_recording: bool
+
+
 class IndexNews:
-    """What the index is to be told of one recording, in order."""
+    """What the index is to be told of one recording, in order.
+
+    The writer's thread adds; any thread may read, and one at a time forgets what it has told.
+    """
 
     def __init__(self) -> None:
-        self._writes: list[IndexWrite] = []
-        self._due = math.inf
+        self._lock = Lock()
+        self._waiting: tuple[News, ...] = ()
 
     def __len__(self) -> int:
-        return len(self._writes)
+        return len(self._waiting)
 
     def __iter__(self) -> Iterator[IndexWrite]:
-        return iter(self._writes)
+        return (news.write for news in self._waiting)
+
+    @property
+    def waiting(self) -> Sequence[News]:
+        """What waits at this moment."""
+        return self._waiting
 
     @property
     def due(self) -> float:
         """When the index is to be told, by the clock of `add`; infinite if there is nothing."""
-        return self._due
+        return min((news.due for news in self._waiting), default=math.inf)
 
-    def add(self, now: float, *writes: IndexWrite, can_wait: bool = False) -> None:
-        """Take what the index is to be told behind what waits already.
+    def add(
+        self,
+        now: float,
+        *writes: IndexWrite,
+        can_wait: bool = False,
+        hour: str = "",
+        is_of_recording: bool = False,
+    ) -> None:
+        """Take what the index is to be told behind what waits already; see `News`.
 
         :param can_wait: others may come first, for `GATHER_SECONDS`.
         """
-        self._writes += writes
-        self._due = min(self._due, now + GATHER_SECONDS if can_wait else now)
+        due = now + GATHER_SECONDS if can_wait else now
+        news = (News(write, due, hour, can_wait, is_of_recording) for write in writes)
+        with self._lock:
+            self._waiting = (*self._waiting, *news)
+
+    def forget(self, count: int) -> None:
+        """Forget the first ones: they were told."""
+        with self._lock:
+            self._waiting = self._waiting[count:]
 
     def clear(self) -> None:
-        """Forget it: it was told, or never will be."""
-        self._writes.clear()
-        self._due = math.inf
+        """Forget all: they never will be told."""
+        with self._lock:
+            self._waiting = ()

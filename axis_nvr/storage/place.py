@@ -8,6 +8,7 @@ from pathlib import Path
 
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.storage.files import IFiles, storage_errors
+from axis_nvr.storage.horizon import Horizon
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import choose_name, local_stamp
 
@@ -24,6 +25,7 @@ class Place:
     :param product: full name of this product, as blocks tell it.
     :param zone: whose local time names are in; None is this machine's.
     :param digits: gives numbers from 0 to 65535 at random.
+    :param horizon: up to which hour the index knows all.
     :ivar reserved: names chosen that the index does not have yet.
     """
 
@@ -32,6 +34,7 @@ class Place:
         files: IFiles,
         folder: Path,
         index: Index,
+        horizon: Horizon,
         *,
         serial: str,
         product: str,
@@ -41,6 +44,7 @@ class Place:
         self.files = files
         self.folder = folder
         self.index = index
+        self.horizon = horizon
         self.serial = serial
         self.product = product
         self.reserved: set[str] = set()

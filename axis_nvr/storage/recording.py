@@ -37,7 +37,7 @@ from axis_nvr.storage.files import storage_errors
 from axis_nvr.storage.gap_notes import GapNotes
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.index_news import IndexNews, IndexWrite
-from axis_nvr.storage.layout import RECORDING_XML, block_file
+from axis_nvr.storage.layout import RECORDING_XML, block_file, block_path, recording_path
 from axis_nvr.storage.papers import Papers, RecordingDetails
 from axis_nvr.storage.place import Place
 from axis_nvr.storage.stream_tracks import StreamTracks, track_order
@@ -53,6 +53,8 @@ class _Block(BlockState):
     """A block being written, or closed in the batch that runs.
 
     :ivar good_stop_us: where its durable part ends.
+    :ivar hour: the earliest in whose folder it is looked for.
+    :ivar can_wait: it is found there, should the index not know it.
     :ivar is_announced: it has its XML.
     :ivar is_finished: nothing more is written to it.
     """
@@ -60,6 +62,8 @@ class _Block(BlockState):
     block_id: str
     writer: BlockWriter
     streams: StreamTracks
+    hour: str
+    can_wait: bool
     good_stop_us: int = 0
     is_announced: bool = False
     is_finished: bool = False
@@ -146,12 +150,17 @@ class RecordingWriter:
         streams = StreamTracks.of_units(formats_of(units), units, self.details.frame_rate)
         self._place.check_present()
         block_id = self._place.choose_block_id(start_us, self.recording_id)
+        hour = block_path(block_id)
+        if self._progress.streams is None:  # the index may not know the recording either
+            hour = min(hour, recording_path(self.recording_id).replace("/", "_"))
         head = BlockHead(streams.matroska(), start_us, self._place.product)
         self._block = _Block(
             start_us=start_us,
             main_track=track_order(streams.formats)[0],
             tracks=streams.numbered(),
             block_id=block_id,
+            hour=hour,
+            can_wait=self._place.horizon.reach(hour),
             writer=self._create(block_file(self._papers.folder, block_id), head),
             streams=streams,
         )
@@ -319,7 +328,7 @@ class RecordingWriter:
         begins = before is None or block.start_us < self._progress.start_us  # a clock set back
         if begins:
             self._progress.start_us = block.start_us
-        is_known = before is not None and self._papers.has_recording_xml()
+        is_known = before is None or self._papers.has_recording_xml()
         if begins or before != streams or not is_known:
             self._papers.write_recording(streams, self._progress.start_us, None)
         if not block.is_finished:
@@ -335,7 +344,13 @@ class RecordingWriter:
             writes.append(partial(media, recording_id=recording_id))
         add = partial(Index.add_block, recording_id=recording_id, block_id=block_id)
         writes.append(partial(add, start_us=start_us))
-        self.index_writes.add(self._now, *writes, can_wait=is_known and before == streams)
+        self.index_writes.add(
+            self._now,
+            *writes,
+            can_wait=block.can_wait and is_known and before in (None, streams),
+            hour=block.hour,
+            is_of_recording=begins,
+        )
         self._progress.streams = streams
         block.is_announced = True
 
@@ -361,7 +376,7 @@ class RecordingWriter:
             self._place.forget_folder(self._papers.folder)
             return
         end = partial(end_recording, recording_id=self.recording_id, stop_us=stop_us)
-        self.index_writes.add(self._now, end)
+        self.index_writes.add(self._now, end, can_wait=True, is_of_recording=True)
         if self._papers.has_recording_xml():
             self._papers.write_recording(streams, self._progress.start_us, stop_us)
 

@@ -6,23 +6,26 @@ to tell it that cannot wait (`axis_nvr.storage.index_news`). So a disk that fall
 batches and fewer syncs. A batch may be empty, when it is time to tell the index.
 """
 
-import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import tzinfo
 from pathlib import Path
 
 from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
+from axis_nvr.storage.asking import ASK_SECONDS, answer
 from axis_nvr.storage.disk_lock import DiskLock
 from axis_nvr.storage.files import IFiles, Space, storage_errors
+from axis_nvr.storage.horizon import Horizon
 from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.index_news import GATHER_FREE_BYTES
+from axis_nvr.storage.index_teller import Failures, IndexTeller
 from axis_nvr.storage.jobs import CloseRecording, Job
 from axis_nvr.storage.layout import INDEX_NAME, LOCK_NAME, is_day_folder
 from axis_nvr.storage.place import Place
 from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
-from axis_nvr.storage.repair.opening import condemn_index, put_broken_index_aside
+from axis_nvr.storage.repair.opening import put_broken_index_aside
+from axis_nvr.storage.repair.strays import hour_to_begin_from
 from axis_nvr.storage.settle import settle
 from axis_nvr.storage.sync_threads import Submit
 from axis_nvr.storage.trial import try_out
@@ -30,17 +33,6 @@ from axis_nvr.storage.trial import try_out
 #: How often it is looked whether the disk and its index are still there, and how full it is, in
 #: seconds.
 LOOK_SECONDS = 5.0
-#: Changes of the index that may wait for it, of all recordings: an index that takes none for so
-#: long is broken. The blocks themselves tell what is in them.
-MAX_WAITING_INDEX_WRITES = 20_000
-#: While nothing else is to be written, an index that took no change is tried again after so long,
-#: in seconds.
-INDEX_RETRY_SECONDS = 1.0
-#: An index that fails so often in a row, with errors that do not pass by themselves, is lost.
-MAX_INDEX_FAILURES = 5
-
-#: What could not be made durable, by recording.
-Failures = dict[RecordingWriter | None, StorageError]
 
 
 class DiskWriter:
@@ -48,9 +40,7 @@ class DiskWriter:
 
     :param now: the UTC clock, seconds since 1970.
     :param monotonic: a clock that never steps, in seconds.
-    :ivar recordings: those being written, by id.
     :ivar space: room on the disk when it was last looked at.
-    :ivar trouble: what is wrong with the disk as a whole, though its files may still take bytes.
     :ivar last_serial: the serial number of the recorder that used the disk before; empty: nobody
         did, or it is not known.
     :ivar submit: has files synced by other threads; None: this one syncs them.
@@ -69,11 +59,9 @@ class DiskWriter:
         now: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        self.recordings: dict[str, RecordingWriter] = {}
         self.written_gops = 0
         self.written_bytes = 0
         self.space = Space(0, 0)
-        self.trouble: StorageError | None = None
         self.last_serial = ""
         self.is_known = False
         self.submit: Submit | None = None
@@ -87,13 +75,24 @@ class DiskWriter:
         self._place: Place | None = None
         self._lock: DiskLock | None = None
         self._looked_at: float | None = None
+        self._asked_at = 0.0
         self._index_identity = (0, 0)
-        self._index_failures = 0
-        self._untold: list[RecordingWriter] = []
+        self._trouble: StorageError | None = None
+        self._teller = IndexTeller(files, folder, monotonic)
 
     def monotonic(self) -> float:
         """See `IJobDisk`."""
         return self._monotonic()
+
+    @property
+    def recordings(self) -> Mapping[str, RecordingWriter]:
+        """Those being written, by id; replaced, never changed."""
+        return self._teller.running
+
+    @property
+    def trouble(self) -> StorageError | None:
+        """What is wrong with the disk as a whole, though its files may still take bytes."""
+        return self._teller.trouble or self._trouble
 
     @property
     def place(self) -> Place:
@@ -122,9 +121,12 @@ class DiskWriter:
             put_broken_index_aside(files, folder, int(self._now() * 1e6))
             index = Index.open(files, folder / INDEX_NAME, int(self._now() * 1e6))
             unfinished = settle(index)
+            horizon = Horizon.of(index, hour_to_begin_from(index, self._now(), self._zone))
+            zone, digits = self._zone, self._digits
             self._place = Place(
-                files, folder, index, zone=self._zone, digits=self._digits, **self._names
+                files, folder, index, horizon, zone=zone, digits=digits, **self._names
             )
+            self._teller.open(index, horizon)
             with storage_errors(folder / INDEX_NAME, "find the index"):
                 self._index_identity = files.identity(folder / INDEX_NAME)
         except BaseException:
@@ -144,7 +146,10 @@ class DiskWriter:
         jobs = [CloseRecording(recording) for recording in self.recordings.values()]
         try:
             outcomes = self.process(jobs)
+            now = self.monotonic()
+            outcomes += self._teller.tell_what_is_due(now, at_once=True).values()
         finally:
+            self._teller.close()
             if self._place is not None:
                 self._place.index.close()
                 self._place = None
@@ -163,11 +168,17 @@ class DiskWriter:
             self._folder,
             Index.join(self._files, self._folder / INDEX_NAME),
             self._now,
-            lambda: frozenset(self.recordings),
+            self._teller.busy_ids,
             self._zone,
             self._names["product"],
             written_bytes=lambda: self.written_bytes,
+            catch_up=self._teller.catch_up,
+            settled=self._teller.settle,
         )
+
+    def catch_up(self) -> None:
+        """Have the index know all that is durable; safe from any thread, raises nothing."""
+        self._teller.catch_up()
 
     def abandon(self) -> None:
         """Let go of a disk that was opened and cannot be used after all; raises nothing."""
@@ -185,7 +196,7 @@ class DiskWriter:
         place = self.place
         recording_id = place.choose_recording_id(start_us)
         recording = RecordingWriter(place, recording_id, details)
-        self.recordings[recording_id] = recording
+        self._teller.begin(recording)
         return recording
 
     def try_out(self) -> None:
@@ -217,14 +228,9 @@ class DiskWriter:
             if job.recording in failures and not isinstance(outcomes[at], NvrError):
                 outcomes[at] = failures[job.recording]
             if isinstance(job, CloseRecording):
-                self._let_go(job.recording)
+                self._teller.let_go(job.recording)
         self._look_over()
         return outcomes
-
-    def _let_go(self, recording: RecordingWriter) -> None:
-        self.recordings.pop(recording.recording_id, None)
-        if recording.index_writes:
-            self._untold.append(recording)
 
     def _sync(self, recordings: Iterable[RecordingWriter | None], *, has_failed: bool) -> Failures:
         """Make a batch durable and tell the index; what failed, by recording.
@@ -246,73 +252,16 @@ class DiskWriter:
                 recording.sync(now)
             except StorageError as error:
                 failures[recording] = error
-        waiting = self._waiting()
         is_well = not (has_failed or failures) and self.space.free_bytes >= GATHER_FREE_BYTES
-        if not waiting or (is_well and all(it.index_writes.due > now for it in waiting)):
-            return failures
-        try:
-            self._tell_index(waiting)
-        except StorageError as error:  # what is not told stays, for the next batch
-            for recording in waiting:
-                if recording.index_writes:
-                    failures.setdefault(recording, error)
-            self._doubt_index(error)
-        else:
-            self._index_failures = 0
-            self.place.reserved = set(self.recordings)
-        self._untold = [recording for recording in self._untold if recording.index_writes]
-        return failures
-
-    def _waiting(self) -> list[RecordingWriter]:
-        """Give the recordings of which the index does not know all yet."""
-        return [it for it in (*self._untold, *self.recordings.values()) if it.index_writes]
+        untold = self._teller.tell_what_is_due(now, at_once=not is_well)
+        if self._place is not None and not self._teller.waiting():
+            self._place.reserved = set(self.recordings)
+        return {**untold, **failures}
 
     def index_delay(self) -> float | None:
-        """Tell in how many seconds the index is to be told what it does not know.
-
-        :returns: None if it knows everything. An index that has just refused is not asked at once.
-        """
-        due = min((it.index_writes.due for it in self._waiting()), default=None)
-        if due is None:
-            return None
-        return max(due - self.monotonic(), INDEX_RETRY_SECONDS if self._index_failures else 0.0)
-
-    def _doubt_index(self, error: StorageError) -> None:
-        """Tell whether the index is lost: it is opened again then, or made anew from the files."""
-        self._index_failures += 1
-        waiting = sum(len(it.index_writes) for it in (*self._untold, *self.recordings.values()))
-        if waiting > MAX_WAITING_INDEX_WRITES:
-            for recording in (*self._untold, *self.recordings.values()):
-                recording.index_writes.clear()
-        is_passing = error.kind in (StorageErrorKind.LOCKED, StorageErrorKind.FULL)
-        is_lost = error.kind is StorageErrorKind.CORRUPT or waiting > MAX_WAITING_INDEX_WRITES
-        if is_lost:
-            condemn_index(self._files, self._folder)
-        if is_lost or (self._index_failures >= MAX_INDEX_FAILURES and not is_passing):
-            self.trouble = StorageError(StorageErrorKind.CORRUPT, error.path, error.message)
-
-    def _tell_index(self, recordings: Sequence[RecordingWriter]) -> None:
-        """Write to the index what it does not know yet, in one transaction."""
-        index = self.place.index
-        for recording in recordings:
-            recording.lay_out_gaps()
-        try:
-            with index.transaction():
-                for recording in recordings:
-                    for write in recording.index_writes:
-                        write(index)
-        except StorageError as error:
-            if not isinstance(error.__cause__, sqlite3.IntegrityError):
-                raise
-            if len(recordings) == 1:  # never writable: the files tell it when it is rebuilt
-                recordings[0].index_writes.clear()
-                raise
-            for recording in recordings:  # the others are not to suffer
-                with suppress(StorageError):
-                    self._tell_index([recording])
-            raise
-        for recording in recordings:
-            recording.index_writes.clear()
+        """See `IndexTeller.delay`; as long as something waits, it is looked whether one asks."""
+        delay = self._teller.delay()
+        return None if delay is None else min(delay, ASK_SECONDS)
 
     def _distrust(self) -> None:
         if self._place is not None:
@@ -325,6 +274,9 @@ class DiskWriter:
         where nobody finds them.
         """
         now = self.monotonic()
+        if now - self._asked_at >= ASK_SECONDS:
+            self._asked_at = now
+            answer(self._files, self._folder, self._teller.catch_up)
         if self._looked_at is not None and now - self._looked_at < LOOK_SECONDS:
             return
         self._looked_at = now
@@ -335,7 +287,7 @@ class DiskWriter:
         except OSError:
             self.space = Space(0, 0)
         except StorageError as error:
-            self.trouble = error
+            self._trouble = error
 
     def _check_index(self) -> None:
         path = self._folder / INDEX_NAME

@@ -29,7 +29,7 @@ class ShelvedDisk:
 
     def __init__(self, folder: Path, disk_id: str, first_digits: int) -> None:
         self.disk_id = disk_id
-        self.bench = Bench(str(folder), UnsyncedFiles())
+        self.bench = Bench(str(folder), UnsyncedFiles(), is_told=False)
         self.bench.disk._digits = Digits(first_digits)
         self.woken: list[str] = []
         reactor: Any = AtOnce()

@@ -143,6 +143,7 @@ class RealDiskTests(TestCase):
 
     def open_rows(self) -> tuple[int, int]:
         """How many recordings there are in the index, and how many of them are open."""
+        self.keeper.catch_up()
         index = Index.open_read_only(Files(), self.folder / "index.db")
         try:
             rows = list(index.recordings())

@@ -8,8 +8,7 @@ from typing import Any
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import AccessUnit, AudioFormat, Codec, Format, Gap, VideoFormat
 from axis_nvr.storage.files import Files
-from axis_nvr.storage.index_news import GATHER_SECONDS
-from axis_nvr.storage.jobs import CloseRecording, OpenRecording, WriteGop
+from axis_nvr.storage.jobs import CloseRecording, Job, OpenRecording, WriteGop
 from axis_nvr.storage.recording import RecordingDetails, RecordingWriter
 from axis_nvr.storage.writer import DiskWriter
 
@@ -167,11 +166,15 @@ class Digits:
 class Bench:
     """A disk without its thread: each call is a batch of its own.
 
+    :param is_told: its index is told of each batch at once, as if somebody asked.
     :ivar folder: the disk's folder.
     :ivar files: what it writes with.
     """
 
-    def __init__(self, folder: str, files: FailingFiles | None = None) -> None:
+    def __init__(
+        self, folder: str, files: FailingFiles | None = None, *, is_told: bool = True
+    ) -> None:
+        self._is_told = is_told
         self.folder = Path(folder)
         self.files = FailingFiles() if files is None else files
         self.monotonic_seconds = 0.0
@@ -196,15 +199,21 @@ class Bench:
 
     def write(self, recording: RecordingWriter, *gops: Gop) -> list[object]:
         """Write groups, all in one batch."""
-        return self.disk.process([WriteGop(recording, gop) for gop in gops])
+        return self._process([WriteGop(recording, gop) for gop in gops])
 
     def close(self, recording: RecordingWriter) -> object:
         """End a recording."""
-        return self.disk.process([CloseRecording(recording)])[0]
+        return self._process([CloseRecording(recording)])[0]
+
+    def _process(self, jobs: Sequence[Job]) -> list[object]:
+        outcomes = self.disk.process(jobs)
+        if self._is_told:
+            self.disk.catch_up()
+        return outcomes
 
     def tell_index(self) -> None:
-        """Let so much time go by that the index is told all."""
-        self.monotonic_seconds += GATHER_SECONDS
+        """Have the index told all that waits, and the writer take note of it."""
+        self.disk.catch_up()
         assert self.disk.process([]) == []
 
     def blocks(self) -> list[Path]:

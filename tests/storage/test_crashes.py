@@ -21,6 +21,7 @@ from tests.storage.faults.plots import (
     blocks_are_cut,
     formats_change,
     one_camera,
+    rows_wait,
     three_cameras,
     two_lives,
 )
@@ -95,6 +96,16 @@ class PowerCutTests(SynchronousTestCase):
     def test_a_block_fills_up(self) -> None:
         """What ends a block goes out with its last group."""
         self.cut(a_block_fills_up, at_least=20, quick=(6, 6))
+
+    @proves(
+        2,
+        fault="power cut",
+        moment="rows of recordings and blocks wait for the index, some of them told on demand",
+        outcome="every acknowledged group is there, whatever day its block is of",
+    )
+    def test_rows_wait(self) -> None:
+        """What the index does not know, or forgets again, is found in its folders."""
+        self.cut(rows_wait, at_least=20, quick=(3, 20))
 
     @proves(
         2,

@@ -14,6 +14,7 @@ from axis_nvr.media.units import Codec, Gap, GapReason, MetadataFormat, VideoFor
 from axis_nvr.storage.block_reader import BlockReader
 from axis_nvr.storage.files import Files
 from axis_nvr.storage.index import BlockRow, Index, RecordingRow
+from axis_nvr.storage.index_news import GATHER_SECONDS
 from axis_nvr.storage.jobs import WriteGop
 from axis_nvr.storage.xml import BlockStatus, parse_block, parse_recording
 from axis_nvr.wire.matroska_reader import Frame
@@ -502,16 +503,21 @@ class FailureTests(RecordingCase):
         self.assertEqual(row.stop_us, START_US + 2 * SECOND)
 
     def test_an_index_that_cannot_be_written(self) -> None:
-        """The group is not acknowledged; what the index missed is told with the next batch."""
+        """When it is due, groups are refused; what it missed is told with the next batch."""
+        self.bench = Bench(self.mktemp(), is_told=False)
+        self.bench.disk.start()
         recording = self.bench.open()
+        self.assert_kind(self.bench.write(recording, video_gop(START_US)), None)
+        self.bench.monotonic_seconds += GATHER_SECONDS
         other = sqlite3.connect(self.bench.folder / "index.db", isolation_level=None)
         self.bench.disk.place.index._connection.execute("PRAGMA busy_timeout=1")
         other.execute("BEGIN IMMEDIATE")
-        self.assert_kind(self.bench.write(recording, video_gop(START_US)), StorageErrorKind.LOCKED)
+        outcomes = self.bench.write(recording, video_gop(START_US + 2 * SECOND))
+        self.assert_kind(outcomes, StorageErrorKind.LOCKED)
         other.execute("ROLLBACK")
         other.close()
         self.assertEqual(self.index(), ([], []))
-        self.assert_kind(self.bench.write(recording, video_gop(START_US + 2 * SECOND)), None)
+        self.assert_kind(self.bench.write(recording, video_gop(START_US + 4 * SECOND)), None)
         _, (row,) = self.index()
         self.assertEqual(row.start_us, START_US)
 

@@ -4,6 +4,9 @@ Theory of operation. What is read comes from files and from an index that the wr
 the same time. Each thread of the pool has a connection of its own for reading; SQLite's journal
 (WAL) lets it see the last transaction while the next one is written, so that neither waits for the
 other. A cursor is used by one thread at a time, whichever it is.
+
+What is durable may wait before the index is told of it. Whoever asks has it told first, so that
+nobody is shown less than there is.
 """
 
 from collections.abc import Callable
@@ -14,15 +17,20 @@ from twisted.internet.defer import Deferred, DeferredLock, DeferredSemaphore, fa
 
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.storage.files import IFiles
+from axis_nvr.storage.housekeeping import CatchUp, nothing_waits
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import INDEX_NAME
+from axis_nvr.storage.reading.catalogue import count_recordings, devices, events, sources
 from axis_nvr.storage.reading.connections import Connections
 from axis_nvr.storage.reading.cursor import Cursor, Edge
 from axis_nvr.storage.reading.device_trail import DeviceTrail
 from axis_nvr.storage.reading.gops import StoredGop
 from axis_nvr.storage.reading.maps import MapCache
+from axis_nvr.storage.reading.search import count, find, place_of
 from axis_nvr.storage.reading.trail import RecordingTrail, Trail
 
+#: Questions that are about recordings alone, and not about their blocks.
+OF_RECORDINGS = frozenset({find, count, place_of, count_recordings, events, sources, devices})
 #: Questions and groups of one disk that may be read at a time; others wait for their turn.
 MAX_AT_ONCE = 8
 
@@ -42,14 +50,22 @@ class Reader:
 
     :param folder: the disk's folder.
     :param in_thread: calls a function in a thread of a pool.
+    :param catch_up: has the index know all that is durable.
     :ivar maps: what is known of its blocks, for what is called in a thread.
     """
 
-    def __init__(self, files: IFiles, folder: Path, in_thread: InThread) -> None:
+    def __init__(
+        self,
+        files: IFiles,
+        folder: Path,
+        in_thread: InThread,
+        catch_up: CatchUp = nothing_waits,
+    ) -> None:
         self._files = files
         self.maps = MapCache(files, folder)
         self._connections = Connections(files, folder / INDEX_NAME)
         self._in_thread = in_thread
+        self._catch_up = catch_up
         self._turns = DeferredSemaphore(MAX_AT_ONCE)
         self._closed = StorageError(StorageErrorKind.CLOSED, folder, "the disk is let go of")
         self._is_closed = False
@@ -66,12 +82,21 @@ class Reader:
             later it changes nothing.
         :raises StorageError: as a failure: the index cannot be read.
         """
-        return self.run(lambda: question(self._connections.here(), *arguments, **named))
+
+        def ask() -> Answer:
+            return question(self._connections.here(), *arguments, **named)
+
+        return self._call(ask, recordings_only=question in OF_RECORDINGS)
 
     def run(self, function: Callable[[], Answer]) -> "Deferred[Answer]":
         """Call what reads in a thread, when it is its turn; for cursors."""
+        return self._call(function)
 
+    def _call(
+        self, function: Callable[[], Answer], *, recordings_only: bool = False
+    ) -> "Deferred[Answer]":
         def call() -> Answer:
+            self._catch_up(recordings_only=recordings_only)
             try:
                 return function()
             except StorageError:

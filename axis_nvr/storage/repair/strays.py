@@ -1,9 +1,10 @@
 """Looking for recordings that were begun and that the index does not know.
 
-The recorder may stop between the first write of a recording and its row. Such a recording is in the
-folder of an hour near the last rows that were added, or near now. Names are local time; the clock
-may have stepped, and summer time ends once a year: so hours from a day before the earliest of these
-on are looked at, and not the whole tree.
+Recordings and blocks wait before the index is told of them. What is not there stands in the folder
+of an hour behind the index's horizon (`axis_nvr.storage.horizon`). An index of an earlier version
+has none: then near the last rows that were added, or near now. Names are local time; the clock may
+have stepped, and summer time ends once a year: so hours from a day before the earliest of these on
+are looked at, and not the whole tree.
 
 A disk that refuses a group may refuse to remove its file too, and the recorder is then stopped in
 order: the index is none the wiser. Such a file is in a recording that was written last.
@@ -12,9 +13,11 @@ What lies further off is found by ``axis-nvr check``.
 """
 
 from collections.abc import Iterator
+from datetime import tzinfo
 from pathlib import Path
 
 from axis_nvr.storage.files import EntryKind
+from axis_nvr.storage.horizon import read_horizon
 from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import (
@@ -33,11 +36,16 @@ NEWEST_ROWS = 64
 MARGIN_US = 28 * 3600 * 1_000_000
 
 
-def hour_to_begin_from(premises: Premises) -> str:
-    """Give the first hour, ``YYYYMMDD_HH``, in whose folder an unknown recording may be."""
-    times = [*_newest_starts(premises.index), int(premises.now() * 1e6)]
-    begin_us = max(0, min(times) - MARGIN_US)
-    return local_stamp(begin_us, premises.zone)[:11]
+def hour_to_begin_from(index: Index, now: float, zone: tzinfo | None) -> str:
+    """Give the first hour, ``YYYYMMDD_HH``, in whose folder something unknown may be.
+
+    :param now: the UTC clock, seconds since 1970.
+    :param zone: whose local time names are in; None is this machine's.
+    """
+    times = [*_newest_starts(index), int(now * 1e6)]
+    first = local_stamp(max(0, min(times) - MARGIN_US), zone)[:11]
+    horizon = read_horizon(index)
+    return first if horizon is None else min(first, horizon)
 
 
 def _newest_starts(index: Index) -> Iterator[int]:

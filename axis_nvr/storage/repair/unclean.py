@@ -6,9 +6,9 @@ In this order, one block, one recording or a slice of a folder in a step:
    (`axis_nvr.storage.repair.conclude`).
 2. In the folder of each recording that an earlier run left open, blocks that the index does not
    know are adopted; then the recording is closed.
-3. In the folders of the hours since the newest rows, recordings that the index does not know are
-   adopted, or removed if nothing was ever written to them (`axis_nvr.storage.repair.strays`); in
-   those that ended last, blocks that it does not know.
+3. In the folders of the hours behind the index's horizon, recordings that the index does not know
+   are adopted, or removed if nothing was ever written to them (`axis_nvr.storage.repair.strays`);
+   in those that ended last, blocks that it does not know.
 4. From then on it is looked now and then whether a disk that failed has left blocks unfinished in
    the middle of this run.
 
@@ -96,7 +96,7 @@ class Repair:
         self._premises = premises
         self._ground = Ground(premises.files, premises.folder)
         self._newest = newest_recording(premises.index)
-        self._since = hour_to_begin_from(premises)
+        self._since = hour_to_begin_from(premises.index, premises.now(), premises.zone)
         self._has_looked = False
         self._error: StorageError | None = None
         self._work = self._pass()
@@ -125,6 +125,8 @@ class Repair:
         if not self._has_looked:
             yield from self._look_for_strays()
             self._has_looked = True
+        if self._error is None:
+            self._premises.settled()
 
     def _close_blocks(self) -> Iterator[float]:
         index = self._premises.index

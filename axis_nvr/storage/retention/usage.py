@@ -52,6 +52,7 @@ class Usage:
         """
         premises = self._premises
         if self._counted_at is None or now - self._counted_at >= COUNT_SECONDS:
+            premises.catch_up()
             self._written_bytes = premises.written_bytes()
             self._counted_bytes = used_bytes(premises.files, premises.folder, premises.index)
             self._counted_at = now

@@ -1,6 +1,8 @@
 """What happens in the lives of recorders that end badly."""
 
 from axis_nvr.media.units import Codec, Gap, GapReason, VideoFormat
+from axis_nvr.storage.index_news import GATHER_SECONDS
+from axis_nvr.storage.repair.rebuild import Rebuild
 from tests.storage.faults.story import SECOND, Story, group
 from tests.storage.making import START_US
 
@@ -17,9 +19,18 @@ def one_camera(story: Story) -> None:
     story.stop()
 
 
+def start_on_known_disk(story: Story) -> None:
+    """Open a disk of which the index knows all: what it does not know later no rebuild finds."""
+    story.start()
+    rebuild = Rebuild(story.premises)
+    while rebuild.step() is not None:
+        pass
+    story.premises.settled()
+
+
 def blocks_are_cut(story: Story) -> None:
     """A recording of three blocks: one cut by its length, one by a hole; the last is left open."""
-    story.start()
+    start_on_known_disk(story)
     story.open()
     for at in range(3):  # 160 s each, in clusters of a picture each
         story.write(group(at * 160, frames=4, step_seconds=40))
@@ -29,7 +40,7 @@ def blocks_are_cut(story: Story) -> None:
 
 def a_block_fills_up(story: Story) -> None:
     """A block that ends with its last group, written with it, and the one that follows."""
-    story.start()
+    start_on_known_disk(story)
     story.open()
     for at, frames, step_seconds in ((0, 4, 40), (160, 4, 34), (296, 3, 1.5), (300.5, 3, 0.5)):
         story.write(group(at, frames=frames, step_seconds=step_seconds))
@@ -39,7 +50,7 @@ def a_block_fills_up(story: Story) -> None:
 
 def three_cameras(story: Story) -> None:
     """Three cameras in the same batches; one leaves, one comes."""
-    story.start()
+    start_on_known_disk(story)
     for camera in ("front", "yard", "door"):
         story.open(camera)
     cameras = ["front", "yard", "door"]
@@ -54,7 +65,7 @@ def three_cameras(story: Story) -> None:
 
 def formats_change(story: Story) -> None:
     """A gap, other parameter sets, a gap again: a block ends in the batch in which it began."""
-    story.start()
+    start_on_known_disk(story)
     story.open()
     story.write(group(0), group(1.5, form=OTHER_VIDEO), group(3))
     story.note_gap(Gap(START_US + 4 * SECOND, START_US + 5 * SECOND, GapReason.DISCONNECTED))
@@ -74,6 +85,34 @@ def two_lives(story: Story) -> None:
     story.write(group(61.5))
     story.close()
     story.stop()
+
+
+def rows_wait(story: Story) -> None:
+    """Much waits for the index, with some told on demand, and blocks of other days and hours.
+
+    A clock is set back by three days, and one is far ahead: what is there is told at once, and then
+    the horizon moves on again.
+    """
+    day = 24 * 3600
+    start_on_known_disk(story)
+    for camera in ("front", "yard"):
+        story.open(camera)
+    for at in (0, 400, 3700):
+        story.write_all(*((name, group(at, name=name)) for name in ("front", "yard")))
+        if not at:
+            story.bench.monotonic_seconds += GATHER_SECONDS
+    story.close("yard")
+    story.open("gate", START_US + 3800 * SECOND)
+    story.write(group(3800, name="gate"), camera="gate")
+    for at in (-3 * day, 400 - 3 * day, 3710):
+        story.write(group(at))
+    story.disk.catch_up()
+    story.close()
+    for at in (5 * day, 5 * day + 400):
+        story.open(start_us=START_US + at * SECOND)
+        story.write(group(at))
+        story.close()
+        story.bench.monotonic_seconds += GATHER_SECONDS
 
 
 PLOTS = (one_camera, blocks_are_cut, three_cameras, formats_change, two_lives)

@@ -105,7 +105,8 @@ def record(story: Story, camera: str, at: int, blocks: int) -> str:
 
 
 def locks_of(story: Story) -> Locks:
-    """Give the locks of the disk."""
+    """Give the locks of the disk, as an errand has them."""
+    story.premises.catch_up()
     return Locks(
         cast(Any, story.files), Path(FOLDER), story.premises.index, lambda: LATER, _tokens(story)
     )
@@ -132,6 +133,7 @@ def unlock(story: Story, token: str) -> None:
 
 def recording_ids(story: Story) -> list[str]:
     """Name the recordings of the disk, oldest first."""
+    story.premises.catch_up()
     return sorted(row.recording_id for row in story.disk.place.index.recordings())
 
 

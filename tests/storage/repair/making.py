@@ -45,6 +45,7 @@ class Unsynced(Files):
 
 def kill(bench: Bench) -> None:
     """End a disk as far as it can tell: nothing is closed, the lock goes with the process."""
+    bench.disk._teller.close()
     bench.disk.place.index.close()
     bench.disk._unlock()
 
