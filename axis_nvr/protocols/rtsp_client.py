@@ -26,6 +26,12 @@ from axis_nvr.media.units import AccessUnit
 from axis_nvr.protocols.channel import IChannel
 from axis_nvr.protocols.failures import MediaMissing, NoAnswer
 from axis_nvr.protocols.media_ports import MediaPorts
+from axis_nvr.protocols.session_media import (
+    check_authentic,
+    check_goodbye,
+    doubts,
+    make_receiver,
+)
 from axis_nvr.session.dialogue import Dialogue
 from axis_nvr.session.dialogue_events import (
     Ended,
@@ -36,10 +42,8 @@ from axis_nvr.session.dialogue_events import (
     TrackRefused,
     TrackSetUp,
 )
-from axis_nvr.session.media import MediaReceiver, TrackEnded
 from axis_nvr.session.media_track import TrackStatistics
 from axis_nvr.session.refusal import RefusalKind
-from axis_nvr.session.srtp_media import ProtectedMediaReceiver
 from axis_nvr.session.tracks import TrackDescription
 from axis_nvr.session.transports import InterleavedTransport
 
@@ -69,7 +73,8 @@ class CameraSession:
         self._lost: Callable[[Failure], None] | None = lost
         self._utc = utc
         self._ssrc = ssrc
-        self._receiver = self._make_receiver(())  # for the messages before the tracks are known
+        # for the messages before the tracks are known
+        self._receiver = make_receiver((), deliver, ssrc)
         self._dialogue: Dialogue | None = None
         self._channel: IChannel | None = None
         self._ports: MediaPorts | None = None
@@ -125,7 +130,7 @@ class CameraSession:
     def warnings(self) -> Sequence[str]:
         """What is odd about this session, in words."""
         ports = self._ports.warnings if self._ports is not None else ()
-        return (*self._warnings, *self._doubts(), *ports)
+        return (*self._warnings, *doubts(self._receiver), *ports)
 
     def set_urgent(self, urgent: bool) -> None:
         """Read at once what comes, or on ticks."""
@@ -226,7 +231,7 @@ class CameraSession:
                 return
             self._take(event)
         for ended in self._receiver.take_events():
-            self._track_ended(ended)
+            self._warnings.append(check_goodbye(ended, self._tracks))
         if not self._over:
             self._schedule()
 
@@ -255,7 +260,7 @@ class CameraSession:
     def _set_up(self, events: Sequence[TrackSetUp]) -> None:
         """Receive the tracks in the way that was agreed on; they are told all at once."""
         self._tracks = [event.track for event in events]
-        self._receiver = self._make_receiver(events)
+        self._receiver = make_receiver(events, self._deliver, self._ssrc)
         for event in events:
             track, transport = event.track, event.transport
             if isinstance(transport, InterleavedTransport):
@@ -266,45 +271,6 @@ class CameraSession:
             else:
                 self._receiver.assign(track.index, ssrc=transport.ssrc)
                 self._ports.open(track.index, transport, self._ssrc)
-
-    def _make_receiver(self, events: Sequence[TrackSetUp]) -> MediaReceiver:
-        """Make what takes the media; one that knows SRTP only if there is some."""
-        tracks = [event.track for event in events]
-        cname = f"{self._ssrc:08x}@axis_nvr"
-        protections = {it.track.index: it.protection for it in events if it.protection is not None}
-        if not protections:
-            return MediaReceiver(tracks, self._deliver, cname, self._ssrc)
-        return ProtectedMediaReceiver(tracks, self._deliver, cname, self._ssrc, protections)
-
-    def _doubts(self) -> list[str]:
-        """Tell how much of what came is not authentic, in words."""
-        if not isinstance(self._receiver, ProtectedMediaReceiver):
-            return []
-        refused = sum(it.refused for it in self._receiver.protection_statistics().values())
-        return [f"{refused} packets were not authentic and were dropped"] if refused else []
-
-    def _check_authentic(self, now: float) -> None:
-        """Look whether the keys fit.
-
-        :raises MediaMissing: all that comes of pictures, or of the only track, is not authentic.
-        """
-        if not isinstance(self._receiver, ProtectedMediaReceiver):
-            return
-        kinds = {track.index: track.kind for track in self._tracks}
-        for index, refused in self._receiver.unauthentic_tracks(now).items():
-            if kinds[index] == "video" or "video" not in kinds.values():
-                raise MediaMissing(
-                    f"media cannot be authenticated: the last {refused} packets of {kinds[index]}"
-                    " fit none of the keys that were agreed on, or had come before"
-                )
-
-    def _track_ended(self, ended: TrackEnded) -> None:
-        """Take a goodbye: of pictures it ends the session, of sound beside them it does not."""
-        kinds = {track.index: track.kind for track in self._tracks}
-        kind = kinds.get(ended.track, "")
-        if kind == "video" or "video" not in kinds.values():
-            raise RemoteProtocolError(f"the camera said goodbye to its {kind}: {ended.reason}")
-        self._warnings.append(f"the camera said goodbye to its {kind}")
 
     def _playing(self) -> None:
         """Tell that it plays, and rest."""
@@ -364,7 +330,7 @@ class CameraSession:
         media_due = self._receiver.next_timeout()
         if media_due is not None and media_due <= now:
             self._receiver.time_out(now, int(self._utc() * 1e6))
-            self._check_authentic(now)
+            check_authentic(self._receiver, self._tracks, now)
             self._send_reports(now)
 
     def _send_reports(self, now: float) -> None:

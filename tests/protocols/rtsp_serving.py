@@ -9,9 +9,7 @@ from twisted.internet.testing import FakeDatagramTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.protocols.presentation import IDelivery, IPresentation, PlayAnswer, TrackStart
-from axis_nvr.protocols.rtp_delivery import (
-    MulticastGroup,
-)
+from axis_nvr.protocols.rtp_delivery import MulticastGroup
 from axis_nvr.protocols.rtsp_connection import RtspServerProtocol
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.session.server.dialogue import Asked

@@ -2,17 +2,9 @@
 
 from typing import Any
 
-from axis_nvr.protocols.rtp_delivery import (
-    UDP_PORTS,
-    MulticastGroup,
-    payload_limit,
-)
+from axis_nvr.protocols.rtp_delivery import UDP_PORTS, MulticastGroup, payload_limit
 from axis_nvr.wire.rtsp_headers import parse_transports
-from tests.protocols.rtsp_serving import (
-    TCP,
-    UDP,
-    ServerTestCase,
-)
+from tests.protocols.rtsp_serving import TCP, UDP, ServerTestCase
 
 
 class InterleavedTests(ServerTestCase):

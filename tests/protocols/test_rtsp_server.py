@@ -10,21 +10,12 @@ from twisted.internet.defer import Deferred
 from axis_nvr.protocols import rtsp_server
 from axis_nvr.protocols.admission import FixedAdmission
 from axis_nvr.protocols.presentation import IPresentation, PlayAnswer
-from axis_nvr.protocols.rtp_delivery import (
-    IClientConnection,
-)
+from axis_nvr.protocols.rtp_delivery import IClientConnection
 from axis_nvr.protocols.rtsp_connection import RtspServerProtocol
 from axis_nvr.session.server.dialogue import Guard
 from axis_nvr.session.server.sessions import RequestRefused
 from axis_nvr.wire.rtsp import Headers, Request, Response, encode, read_message
-from tests.protocols.rtsp_serving import (
-    TCP,
-    UDP,
-    URL,
-    ServerTestCase,
-    request,
-    responses,
-)
+from tests.protocols.rtsp_serving import TCP, UDP, URL, ServerTestCase, request, responses
 from tests.simulator.client import MemoryTransport
 
 
