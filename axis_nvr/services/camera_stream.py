@@ -47,6 +47,7 @@ from axis_nvr.media.units import (
 )
 from axis_nvr.protocols.failures import MediaMissing
 from axis_nvr.services.backoff import STABLE_SECONDS, Backoff
+from axis_nvr.services.failure_log import FailureLog
 from axis_nvr.services.liveness import Liveness
 from axis_nvr.services.stream_errors import ErrorKind, StreamError, kind_of, words_of
 from axis_nvr.services.stream_machine import StreamInputs, StreamMachine
@@ -61,12 +62,6 @@ from axis_nvr.session.media_track import TrackStatistics
 
 #: How often a stream that plays is looked at, in seconds: rates, and whether it is alive.
 LOOK_SECONDS = 2.0
-#: The same failure again is logged only so often, in seconds.
-REPEAT_LOG_SECONDS = 600.0
-#: What needs a person is an error in the log, what mends itself a warning.
-NEEDS_A_PERSON = frozenset(
-    {ErrorKind.CONFIGURATION, ErrorKind.AUTHENTICATION, ErrorKind.REFUSED, ErrorKind.TLS}
-)
 
 
 @dataclass(slots=True)
@@ -132,7 +127,7 @@ class CameraStream:
         self._urgent = False
         self._accepting = False
         self._last_error: StreamError | None = None
-        self._logged: tuple[ErrorKind, str, float] | None = None
+        self._failures = FailureLog(clock)
         self._totals = _Totals()
         self._plays = 0
         self._lead_us = 0  # newest of the stream less our time, when the last session ended
@@ -322,7 +317,7 @@ class CameraStream:
         self._liveness = Liveness({t.index: t.kind for t in session.tracks}, self._played_since)
         self._timer = self._clock.callLater(LOOK_SECONDS, self._look)
         session.set_urgent(self._is_urgent)
-        self._logged = None
+        self._failures.played()
         self.log.info(
             "{camera}: plays {tracks} by {protocol}",
             camera=self.plan.device,
@@ -357,7 +352,7 @@ class CameraStream:
         if delay is not None:
             self._retry_us = self._utc_us() + int(delay * 1e6)
             self._timer = self._clock.callLater(delay, self._inputs.retry)
-        self._tell(error, delay)
+        self._failures.failed(self.plan.device, error, delay)
 
     def _drop_session(self, words: str) -> None:
         """Forget the session and tell the consumers that the stream is interrupted."""
@@ -375,25 +370,6 @@ class CameraStream:
             gap = Gap(start_us, max(start_us, now_us), GapReason.DISCONNECTED, detail=words)
             self._last_utc_us = None
             self.buffer.interrupt(gap)
-
-    def _tell(self, error: StreamError, delay: float | None) -> None:
-        """Log a failure; the same one again is logged now and then."""
-        now = self._clock.seconds()
-        if (
-            self._logged is not None
-            and self._logged[:2] == (error.kind, error.words)
-            and now - self._logged[2] < REPEAT_LOG_SECONDS
-        ):
-            return
-        self._logged = (error.kind, error.words, now)
-        tell = self.log.error if error.kind in NEEDS_A_PERSON else self.log.warn
-        tell(
-            "{camera}: {kind}: {words}; {outlook}",
-            camera=self.plan.device,
-            kind=error.kind,
-            words=error.words,
-            outlook="not tried again" if delay is None else f"tried again in {delay:.1f} s",
-        )
 
     def connect_anew(self) -> None:
         """Give up an attempt that still uses the plan before, and begin another."""

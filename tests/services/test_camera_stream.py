@@ -15,7 +15,8 @@ from axis_nvr.errors import ConfigError, PeerRefused
 from axis_nvr.media.buffer import GopBuffer
 from axis_nvr.media.units import AccessUnit, Codec, Gap, GapReason, MetadataFormat, VideoFormat
 from axis_nvr.protocols.address import CameraAddress, StreamProtocol
-from axis_nvr.services.camera_stream import LOOK_SECONDS, REPEAT_LOG_SECONDS, CameraStream
+from axis_nvr.services.camera_stream import LOOK_SECONDS, CameraStream
+from axis_nvr.services.failure_log import REPEAT_LOG_SECONDS
 from axis_nvr.services.liveness import SILENCE_SECONDS
 from axis_nvr.services.stream_errors import ErrorKind
 from axis_nvr.services.stream_plan import StreamPlan
