@@ -72,7 +72,9 @@ def rtp_packet(data: bytes) -> None:
 
 def messages(data: bytes) -> None:
     """Read RTSP messages."""
-    rtsp.MessageParser().feed(data)
+    place = 0
+    while found := rtsp.read_message(data, place):
+        _, place = found
 
 
 def header(parse: Callable[[str], Any], data: bytes) -> None:

@@ -32,7 +32,8 @@ from axis_nvr.wire.key_mgmt import parse_key_mgmt
 from axis_nvr.wire.mikey import MasterKey
 from axis_nvr.wire.rtcp import ReceiverReport, build_bye, parse_compound
 from axis_nvr.wire.rtp import build_packet
-from axis_nvr.wire.rtsp import Headers, MessageParser, Request, Response, encode
+from axis_nvr.wire.rtsp import Headers, Request, Response, encode
+from tests.wire.rtsp_messages import read_messages
 
 URL = "rtsp://192.0.2.1/stream"
 SDP = (
@@ -49,7 +50,6 @@ class FakeChannel:
     hosts = ("192.0.2.9", "192.0.2.1")
 
     def __init__(self) -> None:
-        self.parser = MessageParser()
         self.requests: list[Request] = []
         self.raw = b""
         self.calls: list[str] = []
@@ -59,7 +59,7 @@ class FakeChannel:
         if data[:1] == b"$":
             self.raw += data
         else:
-            self.requests += [m for m in self.parser.feed(data) if isinstance(m, Request)]
+            self.requests += [m for m in read_messages(data) if isinstance(m, Request)]
 
     def rest(self) -> None:
         self.calls.append("rest")

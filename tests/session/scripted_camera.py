@@ -7,7 +7,8 @@ from axis_nvr.session.dialogue_events import Event
 from axis_nvr.session.digest import Credentials
 from axis_nvr.session.tracks import TrackDescription
 from axis_nvr.session.transports import TransportChoice
-from axis_nvr.wire.rtsp import MessageParser, Request
+from axis_nvr.wire.rtsp import Request
+from tests.wire.rtsp_messages import read_messages
 
 URL = "rtsp://192.168.0.90/axis-media/media.amp?videocodec=h264"
 BASE = "rtsp://192.168.0.90/axis-media/media.amp"
@@ -121,8 +122,6 @@ class Conversation:
             **options,  # type: ignore[arg-type]
         )
         self.events: list[Event] = []
-        self._from_dialogue = MessageParser()
-        self._from_camera = MessageParser()
 
     def start(self, now: float = 0.0) -> "Conversation":
         """Begin, and talk until both wait."""
@@ -136,14 +135,14 @@ class Conversation:
             self.events += self.dialogue.take_events()
             if not data:
                 return self
-            for request in self._from_dialogue.feed(data):
+            for request in read_messages(data):
                 if isinstance(request, Request):
                     self.deliver(self.camera.answer(request), now)
         raise AssertionError("they talk for ever")
 
     def deliver(self, data: bytes, now: float) -> None:
         """Give bytes of the camera to the dialogue."""
-        for message in self._from_camera.feed(data):
+        for message in read_messages(data):
             self.dialogue.receive_message(message, now)
         self.events += self.dialogue.take_events()
 

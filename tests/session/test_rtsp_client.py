@@ -18,7 +18,8 @@ from axis_nvr.session.rtsp_client import (
     State,
     Unanswered,
 )
-from axis_nvr.wire.rtsp import Message, MessageParser, Request, Response, read_message
+from axis_nvr.wire.rtsp import Message, Request, Response, read_message
+from tests.wire.rtsp_messages import read_messages
 
 INIT, READY, PLAYING = State.INIT, State.READY, State.PLAYING
 URI = "rtsp://192.168.0.90/axis-media/media.amp"
@@ -47,11 +48,10 @@ class Exchange:
 
     def __init__(self, credentials: Credentials | None = None) -> None:
         self.client = RtspClient(Authenticator(credentials, lambda: "c0ffee"), "axis_nvr/test")
-        self._parser = MessageParser()
 
     def sent(self) -> list[Message]:
         """Return the messages that the client has sent since."""
-        return self._parser.feed(self.client.take_output())
+        return read_messages(self.client.take_output())
 
     def request(self) -> Request:
         """Return the only request sent since."""
