@@ -227,7 +227,7 @@ class HttpTests(ConformanceTestCase):
 
 class LockoutTests(ConformanceTestCase):
     def test_guessing(self) -> None:
-        """Who fails 20 times within a second, or 100 times, gets 403, whatever the password."""
+        """Who fails 20 times within a second, or 100 times, gets 403, whatever password and way."""
         self.ours()
         stranger = Client(self.device.https, source="127.0.0.3")
         self.addCleanup(stranger.close)
@@ -238,7 +238,17 @@ class LockoutTests(ConformanceTestCase):
         self.assertEqual(set(statuses[:tried]), {401})
         right = {"Authorization": basic(self.account_of("admin"))}
         self.assertEqual(stranger.send(PATH, headers=right).status, 403)
+        self.assertEqual(stranger.send("/rtsp-over-websocket", headers=right).status, 403)
+        self.assertIn(b" 403 ", self.tunnel(right["Authorization"], "127.0.0.3"))
         self.assertEqual(self.ask(PATH).status, 200)
+        self.assertIn(b" 200 ", self.tunnel(right["Authorization"], "127.0.0.4"))
+
+    def tunnel(self, authorization: str, source: str) -> bytes:
+        """The first line of the answer to who wants RTSP through HTTPS."""
+        asked = "GET /axis-media/media.amp HTTP/1.0\r\nx-sessioncookie: abcdefgh\r\n"
+        with connect(self.device.https, source) as connection:
+            connection.sendall(f"{asked}Authorization: {authorization}\r\n\r\n".encode())
+            return connection.makefile("rb").readline()
 
 
 class FactoryStateTests(ConformanceTestCase):
