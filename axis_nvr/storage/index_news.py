@@ -2,7 +2,7 @@
 
 SQLite writes each page that a transaction changes by itself. A block that ends and the one that
 follows change five pages; a hundred of them in one transaction change twenty, not five hundred. So
-what can wait does so, for half an hour if nobody asks:
+what can wait does so, for an hour if nobody asks:
 
 - That a recording begins or ends, and that one block follows another, can wait, where it is found
   again should the recorder die meanwhile (`axis_nvr.storage.horizon`).
@@ -22,7 +22,7 @@ from typing import NamedTuple
 from axis_nvr.storage.index import Index
 
 #: How long what can wait does so at most, in seconds.
-GATHER_SECONDS = 1800.0
+GATHER_SECONDS = 3600.0
 
 #: With less room on the disk than this nothing waits.
 GATHER_FREE_BYTES = 1 << 30
@@ -56,6 +56,7 @@ class IndexNews:
     def __init__(self) -> None:
         self._lock = Lock()
         self._waiting: tuple[News, ...] = ()
+        self._due = math.inf
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -71,7 +72,7 @@ class IndexNews:
     @property
     def due(self) -> float:
         """When the index is to be told, by the clock of `add`; infinite if there is nothing."""
-        return min((news.due for news in self._waiting), default=math.inf)
+        return self._due
 
     def add(
         self,
@@ -88,14 +89,18 @@ class IndexNews:
         due = now + GATHER_SECONDS if can_wait else now
         news = (News(write, due, hour, can_wait, is_of_recording) for write in writes)
         with self._lock:
-            self._waiting = (*self._waiting, *news)
+            self._keep((*self._waiting, *news))
 
     def forget(self, count: int) -> None:
         """Forget the first ones: they were told."""
         with self._lock:
-            self._waiting = self._waiting[count:]
+            self._keep(self._waiting[count:])
 
     def clear(self) -> None:
         """Forget all: they never will be told."""
         with self._lock:
-            self._waiting = ()
+            self._keep(())
+
+    def _keep(self, waiting: tuple[News, ...]) -> None:
+        self._waiting = waiting
+        self._due = min((news.due for news in waiting), default=math.inf)

@@ -176,9 +176,9 @@ class DiskWriter:
             settled=self._teller.settle,
         )
 
-    def catch_up(self) -> None:
-        """Have the index know all that is durable; safe from any thread, raises nothing."""
-        self._teller.catch_up()
+    def catch_up(self, *, recordings_only: bool = False) -> None:
+        """See `IndexTeller.catch_up`; safe from any thread, raises nothing."""
+        self._teller.catch_up(recordings_only=recordings_only)
 
     def abandon(self) -> None:
         """Let go of a disk that was opened and cannot be used after all; raises nothing."""

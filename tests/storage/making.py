@@ -174,7 +174,7 @@ class Bench:
     def __init__(
         self, folder: str, files: FailingFiles | None = None, *, is_told: bool = True
     ) -> None:
-        self._is_told = is_told
+        self.is_told = is_told
         self.folder = Path(folder)
         self.files = FailingFiles() if files is None else files
         self.monotonic_seconds = 0.0
@@ -207,7 +207,7 @@ class Bench:
 
     def _process(self, jobs: Sequence[Job]) -> list[object]:
         outcomes = self.disk.process(jobs)
-        if self._is_told:
+        if self.is_told:
             self.disk.catch_up()
         return outcomes
 

@@ -2,15 +2,17 @@
 
 import sqlite3
 from pathlib import Path
+from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.units import Gap, GapReason
-from axis_nvr.storage.files import Files
+from axis_nvr.storage import index as index_module
+from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.storage.index import Index, MediaRow, RecordingRow
 from axis_nvr.storage.schema import AXIS_TABLES
-from tests.storage.making import START_US
+from tests.storage.making import START_US, FailingFiles
 
 RECORDING = "20240506_070809_A000_ACCC8E012345"
 BLOCKS = ("20240506_070809_A001", "20240506_071309_A002")
@@ -73,6 +75,28 @@ class IndexTests(SynchronousTestCase):
             ("metadata", "id metadata_type metadata_properties"),
         ):
             self.assertEqual(self.columns(table), names.split())
+
+    def test_it_is_made_in_one_write(self) -> None:
+        """A new index is there whole or not at all, and with the log in use from the beginning."""
+        files = FailingFiles()
+        path = self.path.with_name("made")
+        Index.open(cast(IFiles, files), path, START_US).close()
+        self.assertEqual(files.count("writev", ".made.tmp"), 1)
+        self.assertEqual(path.read_bytes()[18:20], b"\2\2")
+        files.fail("writev", ".tmp")
+        path = self.path.with_name("full")
+        self.assertRaises(StorageError, Index.open, cast(IFiles, files), path, START_US)
+        self.assertFalse(path.exists())
+
+    def test_it_is_made_in_place(self) -> None:
+        """Where SQLite cannot give an index as bytes it has the same tables all the same."""
+        schema = self.query("SELECT type, name, sql FROM sqlite_master ORDER BY name")
+        self.patch(index_module, "_new_image", lambda path, now_us: b"")
+        self.path = self.path.with_name("in_place")
+        Index.open(Files(), self.path, START_US).close()
+        self.assertEqual(
+            self.query("SELECT type, name, sql FROM sqlite_master ORDER BY name"), schema
+        )
 
     def test_tables_of_an_older_version(self) -> None:
         """An index without our newer tables gets them; its rows stay."""

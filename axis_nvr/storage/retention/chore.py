@@ -226,6 +226,7 @@ class Retention:
             return 0.0
         if not is_over:
             return 0.0
+        self._premises.catch_up()  # the next look finds what waited
         if not self._is_helpless:
             self._is_helpless = True
             self.log.error(

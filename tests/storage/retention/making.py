@@ -117,7 +117,14 @@ class SmallDisk:
 
     def premises(self) -> Premises:
         """What chores work with."""
-        return Premises(cast(Any, self.files), FOLDER, self.index, lambda: self.now, self.running)
+        return Premises(
+            cast(Any, self.files),
+            FOLDER,
+            self.index,
+            lambda: self.now,
+            self.running,
+            catch_up=self.bench.disk.catch_up,
+        )
 
     def retain(self, rules: Rules) -> Retention:
         """Have the chore do all that there is to do now."""

@@ -24,7 +24,7 @@ from axis_nvr.storage.schema import REBUILD_STATE
 from tests.durability import proves
 from tests.storage.faults.database import sqlite_error
 from tests.storage.faults.fault_files import Call
-from tests.storage.making import START_US
+from tests.storage.making import START_US, video_gop
 from tests.storage.retention.making import FOLDER, SECOND, SPACING_US, SmallDisk
 
 DAY = 86_400
@@ -89,6 +89,25 @@ class RoomTests(RetentionCase):
         note_blocks(self.disk.index, self.disk.blocks()[:1], ())
         self.disk.retain(Rules(is_automatic=False))
         self.assertEqual(len(self.disk.media()), 4)
+
+    def test_what_waits_for_the_index(self) -> None:
+        """When all that the index knows is locked, it is told what else there is."""
+        self.disk.locks.lock(self.disk.record(2), reason="x")
+        locked = self.disk.blocks()
+        self.disk.bench.is_told = False
+        at_us = START_US + 10 * SPACING_US
+        recording = self.disk.begin(at_us=at_us)
+        for number in range(3):
+            gop = video_gop(at_us + number * SPACING_US)
+            self.assertEqual(self.disk.bench.write(recording, gop), [None])
+        self.disk.bench.close(recording)
+        self.assertEqual(self.disk.blocks(), locked)
+        self.fill(0.001)
+        self.disk.retain(Rules())
+        self.disk.wait(LOOK_SECONDS)
+        self.disk.retain(Rules())
+        self.assertEqual(self.disk.blocks()[:2], locked)
+        self.assertLess(len(self.disk.media()), 5)
 
     @proves(
         9,
