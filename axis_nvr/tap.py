@@ -13,7 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from twisted.application.internet import TimerService
 from twisted.application.service import IService, MultiService
 from twisted.logger import Logger
 from twisted.python import usage
@@ -26,7 +25,7 @@ from axis_nvr.config import (
     load_config,
 )
 from axis_nvr.errors import ConfigError
-from axis_nvr.services.memory import TRIM_SECONDS, find_trim
+from axis_nvr.services.memory import Trimming
 
 _log = Logger()
 
@@ -82,9 +81,7 @@ def makeService(options: Mapping[str, Any]) -> IService:
             part.setServiceParent(service)
     except ConfigError as error:
         _refuse(error)
-    trimming = TimerService(TRIM_SECONDS, find_trim())
-    trimming.clock = reactor
-    trimming.setServiceParent(service)
+    Trimming(reactor).setServiceParent(service)
     gc.collect()
     gc.freeze()  # what is loaded now stays: not looked at again in each collection
     return service

@@ -16,12 +16,18 @@ from twisted.trial.unittest import SynchronousTestCase
 #: first MPEG-4 or H.26x header brings 2.2, the first encrypted archive 2.1.
 LATE = {
     "axis_nvr.protocols.bonjour": "who announces by Bonjour",
+    "axis_nvr.media.mp4": "an export as MP4",
     "axis_nvr.services.actions.notification_http": "an action that sends HTTP",
     "axis_nvr.services.actions.notification_smtp": "an action that sends mail",
+    "axis_nvr.services.export_seal": "an export as MP4",
     "axis_nvr.simulator": "the demonstration",
+    "axis_nvr.storage.checking.offline": "a check of a disk",
+    "axis_nvr.wire.isobmff": "an export as MP4",
     "bitstring": "headers that are read bit by bit",
     "email.policy": "mail",
     "stream_zip": "an encrypted export",
+    "tomllib": "a configuration file",
+    "twisted.application.internet": "clients that Twisted reconnects",
     "twisted.mail": "mail",
     "twisted.web.client": "HTTP",
     "zeroconf": "Bonjour",

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 from axis_nvr.assembly.events import Events
 from axis_nvr.assembly.foundation import Foundation
@@ -20,13 +21,15 @@ from axis_nvr.services.continuous import ContinuousRecordings
 from axis_nvr.services.devices import Devices
 from axis_nvr.services.disks import Disks
 from axis_nvr.services.export.jobs import ExportJobs
-from axis_nvr.services.export_seal import Sealer
 from axis_nvr.services.exporting import Exports, Maker
 from axis_nvr.services.recorder import Recorder
 from axis_nvr.services.status import RecorderReport
 from axis_nvr.services.triggered import TriggeredRecordings
 from axis_nvr.storage.files import Files
 from axis_nvr.vapix.api import Services
+
+if TYPE_CHECKING:
+    from axis_nvr.services.export_seal import Sealer
 
 
 def make_services(
@@ -60,7 +63,12 @@ def make_services(
             for follower in followers:
                 follower()
 
-    sealer = cache(lambda: Sealer(export_certificate(state, base.serial)))
+    @cache
+    def sealer() -> "Sealer":
+        from axis_nvr.services.export_seal import Sealer  # only MP4 files are sealed
+
+        return Sealer(export_certificate(state, base.serial))
+
     maker = Maker(f"axis_nvr {base.release.version}", base.serial, sealer)
     exports = Exports(Files(), archive.library, maker, time.time)
     usb_disk = base.config.usb_disk

@@ -10,16 +10,14 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.logger import Logger
 
-from axis_nvr.media.mp4 import NotInMp4
 from axis_nvr.media.units import Gap
 from axis_nvr.services.export.content import Content, NothingToExport, lay_out
 from axis_nvr.services.export.flow import Flow
 from axis_nvr.services.export.matroska_file import MatroskaFile
-from axis_nvr.services.export.mp4_file import Mp4File, Seal
 from axis_nvr.services.export.order import (
     CONTENT_TYPES,
     FORMATS,
@@ -29,7 +27,6 @@ from axis_nvr.services.export.order import (
     Why,
 )
 from axis_nvr.services.export.zip_file import zip_pieces
-from axis_nvr.services.export_seal import Sealer
 from axis_nvr.services.library import Library, Located, NoRecording, Shelf
 from axis_nvr.storage.files import IFiles
 from axis_nvr.storage.index import Index
@@ -38,7 +35,9 @@ from axis_nvr.storage.reading.device_trail import DeviceTrail
 from axis_nvr.storage.reading.moving import Piece
 from axis_nvr.storage.reading.parts import Part, TooLong, find_parts, first_group, joined
 from axis_nvr.storage.reading.trail import RecordingTrail, Trail
-from axis_nvr.wire.onvif_export import ExportInfo
+
+if TYPE_CHECKING:
+    from axis_nvr.services.export_seal import Sealer
 
 #: Exports that are being read at once.
 MAX_EXPORTS = 200
@@ -49,6 +48,8 @@ MAX_RECORDINGS = 1000
 
 #: Goes through what is wanted, given what gives the index.
 MakeTrail = Callable[[Callable[[], Index]], Trail]
+#: Gives a range of a file, or all of it up from a place.
+MakePieces = Callable[[int, int | None], Iterator[Piece]]
 
 
 class _Source(NamedTuple):
@@ -70,7 +71,7 @@ class Maker:
 
     product: str
     serial: str
-    sealer: Callable[[], Sealer]
+    sealer: "Callable[[], Sealer]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Export:
     start_us: int
     stop_us: int
     groups: int
-    pieces: Callable[[int, int | None], Iterator[Piece]]
+    pieces: MakePieces
     shelf: Shelf
 
 
@@ -161,8 +162,6 @@ class Exports:
             )
         except NothingToExport as error:
             raise CannotExport(Why.NO_RECORDING, str(error)) from error
-        except NotInMp4 as error:
-            raise CannotExport(Why.NOT_IN_FORMAT, str(error)) from error
         return planned
 
     def read(self, export: Export, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
@@ -217,21 +216,16 @@ class Exports:
     # What is made of it.
 
     def _planned(self, order: ExportOrder, source: _Source, content: Content) -> Export:
-        complain = self._complain
         size_bytes: int | None = None
         etag, ending = "", FORMATS[order.form]
         estimate = content.size_bytes
-
-        def mp4_pieces(start: int, end: int | None) -> Iterator[Piece]:
-            seal = Seal(self._maker.sealer(), self._info(order))
-            return Mp4File(self._files, content, source.device, seal, complain).pieces()
-
-        pieces = mp4_pieces
+        pieces: MakePieces
         if order.form == MP4:
-            Mp4File(self._files, content, source.device, None)  # refuses what has no place in one
+            pieces = self._mp4(order, source.device, content)
         else:
             tags = _tags(source.device, content)
-            made = MatroskaFile(self._files, content, self._maker.product, tags, complain)
+            product, complain = self._maker.product, self._complain
+            made = MatroskaFile(self._files, content, product, tags, complain)
             estimate = size_bytes = made.size_bytes
             etag, pieces = made.etag, made.pieces
         name = order.name or _default_name(content)
@@ -256,11 +250,28 @@ class Exports:
             shelf=source.shelf,
         )
 
-    def _info(self, order: ExportOrder) -> ExportInfo:
-        serial = self._maker.serial
-        mac = ":".join(serial[at : at + 2] for at in range(0, len(serial), 2))
-        now_us = int(self._utc() * 1e6)
-        return ExportInfo(self._maker.product, "", mac, now_us, order.account, 0, ())
+    def _mp4(self, order: ExportOrder, device: str, content: Content) -> MakePieces:
+        """Make an MP4 file; its boxes and its seal are loaded with the first one: 0.3 MiB.
+
+        :raises CannotExport: what was recorded has no place in one.
+        """
+        from axis_nvr.media.mp4 import NotInMp4
+        from axis_nvr.services.export.mp4_file import Mp4File, Seal
+        from axis_nvr.wire.onvif_export import ExportInfo
+
+        def pieces(start: int, end: int | None) -> Iterator[Piece]:
+            product, serial = self._maker.product, self._maker.serial
+            mac = ":".join(serial[at : at + 2] for at in range(0, len(serial), 2))
+            now_us = int(self._utc() * 1e6)
+            info = ExportInfo(product, "", mac, now_us, order.account, 0, ())
+            seal = Seal(self._maker.sealer(), info)
+            return Mp4File(self._files, content, device, seal, self._complain).pieces()
+
+        try:
+            Mp4File(self._files, content, device, None)
+        except NotInMp4 as error:
+            raise CannotExport(Why.NOT_IN_FORMAT, str(error)) from error
+        return pieces
 
     def _complain(self, block: str, problem: str) -> None:
         self.log.warn(

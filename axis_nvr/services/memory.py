@@ -13,6 +13,10 @@ seldom, for the sake of what a busy hour left, not of what the next groups will 
 import ctypes
 from collections.abc import Callable
 
+from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
 #: From one time that free memory is given back to the next, in seconds.
 TRIM_SECONDS = 30.0
 
@@ -28,3 +32,21 @@ def find_trim() -> Callable[[], object]:
         return lambda: None
     trim.argtypes, trim.restype = [ctypes.c_size_t], ctypes.c_int
     return lambda: trim(0)
+
+
+class Trimming(Service):
+    """Gives free memory back, now and then."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._turns = LoopingCall(find_trim())
+        self._turns.clock = clock
+
+    def startService(self) -> None:
+        """Begin: what the start left goes first."""
+        super().startService()
+        self._turns.start(TRIM_SECONDS)
+
+    def stopService(self) -> None:
+        """End."""
+        super().stopService()
+        self._turns.stop()

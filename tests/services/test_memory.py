@@ -3,9 +3,10 @@
 import ctypes
 from types import SimpleNamespace
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from axis_nvr.services.memory import find_trim
+from axis_nvr.services.memory import TRIM_SECONDS, Trimming, find_trim
 
 
 class TrimTests(SynchronousTestCase):
@@ -17,3 +18,20 @@ class TrimTests(SynchronousTestCase):
         """Where the C library has nothing of the kind, nothing happens."""
         self.patch(ctypes, "CDLL", lambda _: SimpleNamespace())
         self.assertIsNone(find_trim()())
+
+    def test_now_and_then(self) -> None:
+        """What the start left goes back at once, then what a while has left, until it stops."""
+        calls: list[int] = []
+
+        def trim(spared_bytes: int) -> None:
+            calls.append(spared_bytes)
+
+        self.patch(ctypes, "CDLL", lambda _: SimpleNamespace(malloc_trim=trim))
+        clock = Clock()
+        trimming = Trimming(clock)
+        trimming.startService()
+        self.assertEqual(calls, [0])
+        clock.advance(TRIM_SECONDS)
+        self.assertEqual(calls, [0, 0])
+        trimming.stopService()
+        self.assertEqual(clock.getDelayedCalls(), [])

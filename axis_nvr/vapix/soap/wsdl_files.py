@@ -4,7 +4,7 @@ They are files of the package; the address that they name is the one by which we
 """
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from xml.sax.saxutils import escape
 
 from axis_nvr.services.accounts import Role
@@ -49,5 +49,4 @@ def _reply(call: Call, name: str) -> Reply:
 
 @cache
 def _text(name: str) -> str:
-    file = files("axis_nvr.vapix.soap").joinpath("wsdl", f"{name}.wsdl")
-    return file.read_text(encoding="utf-8")
+    return Path(__file__).with_name("wsdl").joinpath(f"{name}.wsdl").read_text(encoding="utf-8")
