@@ -5,6 +5,7 @@ from collections.abc import Callable
 from axis_nvr.session.dialogue import Dialogue
 from axis_nvr.session.dialogue_events import Event
 from axis_nvr.session.digest import Credentials
+from axis_nvr.session.interleaved import InterleavedReader
 from axis_nvr.session.tracks import TrackDescription
 from axis_nvr.session.transports import TransportChoice
 from axis_nvr.wire.rtsp import Request
@@ -42,7 +43,7 @@ def response(status: str, *headers: str, body: str = "") -> str:
     """Write a response; `CSeq` is put in by the camera."""
     lines = [f"RTSP/1.0 {status}", "CSeq: {cseq}", *headers]
     if body:
-        lines.append(f"Content-Length: {len(body)}")
+        lines.append(f"Content-Length: {len(body.encode())}")
     return "\r\n".join([*lines, "", body])
 
 
@@ -122,6 +123,7 @@ class Conversation:
             **options,  # type: ignore[arg-type]
         )
         self.events: list[Event] = []
+        self._from_camera = InterleavedReader(lambda channel, packet: None)
 
     def start(self, now: float = 0.0) -> "Conversation":
         """Begin, and talk until both wait."""
@@ -142,7 +144,7 @@ class Conversation:
 
     def deliver(self, data: bytes, now: float) -> None:
         """Give bytes of the camera to the dialogue."""
-        for message in read_messages(data):
+        for message in self._from_camera.receive(data):
             self.dialogue.receive_message(message, now)
         self.events += self.dialogue.take_events()
 
