@@ -25,12 +25,13 @@ from axis_nvr.protocols.media_ports import MediaPorts
 from axis_nvr.protocols.rtsp_client import CameraSession
 from axis_nvr.protocols.tick import TickReader
 from axis_nvr.protocols.tunnel import TunnelChannel
-from axis_nvr.session.dialogue import USER_AGENT, Dialogue
+from axis_nvr.session.dialogue import Dialogue
 from axis_nvr.session.digest import Authenticator
 from axis_nvr.session.srtp_keys import KeyMaker
 from axis_nvr.session.tracks import TrackDescription
 from axis_nvr.session.transports import Delivery, TransportChoice
 from axis_nvr.session.tunnel import TunnelClient
+from axis_nvr.session.wish import USER_AGENT, Wish
 
 #: How long the way from the host's name to PLAY may take altogether, in seconds.
 OPEN_SECONDS = 60.0
@@ -133,9 +134,8 @@ def make_dialogue(
     :raises ConfigError: its URL is no RTSP URL.
     """
     try:
-        return Dialogue(
-            address.url, address.credentials, choice, want, jitter=random.random, keys=keys
-        )
+        wish = Wish(choice, want, jitter=random.random, keys=keys)
+        return Dialogue(address.url, address.credentials, wish)
     except WireError as error:
         raise ConfigError(str(error))
 

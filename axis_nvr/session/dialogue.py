@@ -18,6 +18,7 @@ Source: RFC 2326 §10, §14, §A.1.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from enum import Enum, auto
 
 from axis_nvr.errors import PeerRefused, RemoteProtocolError, WireError
@@ -32,7 +33,7 @@ from axis_nvr.session.dialogue_events import (
     Refused,
     TracksDescribed,
 )
-from axis_nvr.session.digest import Authenticator, Credentials
+from axis_nvr.session.digest import Credentials
 from axis_nvr.session.keepalive import KeepAlive
 from axis_nvr.session.refusal import RefusalKind, refusal_kind, refusal_words
 from axis_nvr.session.request_url import (
@@ -50,10 +51,9 @@ from axis_nvr.session.rtsp_client import (
     ServerEnded,
     Unanswered,
 )
-from axis_nvr.session.srtp_keys import KeyMaker
 from axis_nvr.session.track_setup import TrackRequest, TrackSetup
-from axis_nvr.session.tracks import TrackDescription, describe_tracks
-from axis_nvr.session.transports import TransportChoice
+from axis_nvr.session.tracks import describe_tracks
+from axis_nvr.session.wish import LIVE_RANGE, Wish
 from axis_nvr.wire.rtsp import Message, Response
 from axis_nvr.wire.rtsp_headers import parse_methods, parse_rtp_info
 from axis_nvr.wire.sdp import parse_session
@@ -64,11 +64,6 @@ MAX_REDIRECTS = 5
 MAX_TRACKS = 8
 #: How long to wait for the answer to TEARDOWN, in seconds.
 TEARDOWN_TIMEOUT_SECONDS = 2.0
-
-USER_AGENT = "axis_nvr"
-
-#: The Range of a live stream. Some servers do not understand ``npt=0-`` (gortsplib issue 574).
-LIVE_RANGE = "npt=0.000-"
 
 _REDIRECTS = frozenset({301, 302, 303, 305, 307})
 #: Bad Request and Invalid Range: what cameras say that do not understand the Range of a PLAY.
@@ -91,49 +86,24 @@ class Dialogue:
 
     :param url: of the stream; user and password in it are used if `credentials` is None.
     :param credentials: None: the camera asks for none.
-    :param transport: how media is to come.
-    :param want: says whether a track is wanted; tracks that are not understood never are.
-    :param user_agent: who we say we are.
-    :param require: feature tags of the Require header, such as ``onvif-replay``.
-    :param play_range: the Range header of PLAY; empty: none.
+    :param wish: what is wanted of it.
     :param redirects_left: how many redirects `successor` dialogues may still follow.
-    :param jitter: gives numbers from 0 to 1, to spread the signs of life of many cameras.
-    :param make_cnonce: gives text that nobody guesses, for Digest with ``qop``.
-    :param keys: makes keys for cameras that want SRTP; None: such a camera is refused.
     """
 
     def __init__(
         self,
         url: str,
         credentials: Credentials | None,
-        transport: TransportChoice,
-        want: Callable[[TrackDescription], bool],
+        wish: Wish,
         *,
-        user_agent: str = USER_AGENT,
-        require: Iterable[str] = (),
-        play_range: str = LIVE_RANGE,
         redirects_left: int = MAX_REDIRECTS,
-        jitter: Callable[[], float] = lambda: 0.5,
-        make_cnonce: Callable[[], str] | None = None,
-        keys: KeyMaker | None = None,
     ) -> None:
         self.url, own_credentials = split_credentials(url)
         self._credentials = credentials or own_credentials
-        self._transport = transport
-        self._want = want
-        self._user_agent = user_agent
-        self._require = tuple(require)
-        self._play_range = play_range
+        self._wish = wish
+        self._play_range = wish.play_range
         self._redirects_left = redirects_left
-        self._jitter = jitter
-        self._make_cnonce = make_cnonce
-        self._keys = keys
-        authenticator = (
-            Authenticator(self._credentials, make_cnonce)
-            if make_cnonce
-            else Authenticator(self._credentials)
-        )
-        self._client = RtspClient(authenticator, user_agent)
+        self._client = RtspClient(wish.authenticator(self._credentials), wish.user_agent)
         self._phase = Phase.IDLE
         self._events: list[Event] = []
         self._redirected: Redirected | None = None
@@ -244,15 +214,8 @@ class Dialogue:
         return Dialogue(
             self._redirected.url,
             self._redirected.credentials,
-            self._transport,
-            self._want,
-            user_agent=self._user_agent,
-            require=self._require,
-            play_range=self._play_range,
+            replace(self._wish, play_range=self._play_range),
             redirects_left=self._redirects_left - 1,
-            jitter=self._jitter,
-            make_cnonce=self._make_cnonce,
-            keys=self._keys,
         )
 
     # Requests
@@ -279,7 +242,8 @@ class Dialogue:
 
     @property
     def _require_headers(self) -> list[tuple[str, str]]:
-        return [("Require", ", ".join(self._require))] if self._require else []
+        required = self._wish.require
+        return [("Require", ", ".join(required))] if required else []
 
     # Outcomes
 
@@ -330,13 +294,15 @@ class Dialogue:
         self._aggregate_url = sendable(control_url(base, description.control))
         self._events.append(TracksDescribed(tuple(tracks)))
         # A track that is not understood costs nothing but itself (quirk 14).
-        wanted = [track for track in tracks if track.codec is not None and self._want(track)]
+        want = self._wish.want
+        wanted = [track for track in tracks if track.codec is not None and want(track)]
         if not wanted:
             offered = ", ".join(sorted({track.kind for track in tracks})) or "nothing"
             words = f"no track that is wanted and understood; the camera offers {offered}"
             self._refuse("DESCRIBE", 200, words, RefusalKind.NOTHING_WANTED, now)
             return
-        self._setup = TrackSetup(self._transport, wanted[:MAX_TRACKS], description, self._keys)
+        transport, keys = self._wish.transport, self._wish.keys
+        self._setup = TrackSetup(transport, wanted[:MAX_TRACKS], description, keys)
         self._set_up_next(self._setup, now)
 
     def _set_up_next(self, setup: TrackSetup, now: float) -> None:
@@ -390,7 +356,7 @@ class Dialogue:
                 options_work=self._options_work,
                 server=self._server,
                 timeout_seconds=self._client.session_timeout_seconds,
-                jitter=self._jitter,
+                jitter=self._wish.jitter,
                 quiet=self._setup is not None and self._setup.brings_events_only,
             )
             self._keep_alive.schedule(now)
@@ -408,7 +374,7 @@ class Dialogue:
         kind = refusal_kind(status, outcome.failure)
         words = refusal_words(kind, response.reason)
         if kind is RefusalKind.UNSUPPORTED_OPTION:
-            words = f"{words}: {headers.get('Unsupported') or ', '.join(self._require)}"
+            words = f"{words}: {headers.get('Unsupported') or ', '.join(self._wish.require)}"
         if status in _REDIRECTS:
             self._redirect(method, status, headers.get("Location"), now)
         elif method == "OPTIONS" and outcome.failure is None:

@@ -28,6 +28,7 @@ from axis_nvr.session.transports import (
     TransportChoice,
     UnicastTransport,
 )
+from axis_nvr.session.wish import Wish
 from axis_nvr.wire.key_mgmt import parse_key_mgmt
 from axis_nvr.wire.mikey import MasterKey
 from axis_nvr.wire.rtcp import ReceiverReport, build_bye, parse_compound
@@ -124,7 +125,7 @@ class SessionCase(SynchronousTestCase):
             ssrc=SSRC,
         )
         self.channel.gone = lambda: self.session.channel_lost(Failure(ConnectionDone()))
-        self.dialogue = Dialogue(URL, None, self.transport, lambda track: True)
+        self.dialogue = Dialogue(URL, None, Wish(self.transport, lambda track: True))
 
     def start(self) -> Deferred[Any]:
         self.opening: Deferred[Any] = self.session.play(
@@ -262,7 +263,7 @@ class ProtectedTests(SessionCase):
     def setUp(self) -> None:
         super().setUp()
         keys = KeyMaker(SSRC, lambda: 0)
-        self.dialogue = Dialogue(URL, None, self.transport, lambda track: True, keys=keys)
+        self.dialogue = Dialogue(URL, None, Wish(self.transport, lambda track: True, keys=keys))
 
     def play_protected(self, key: SrtpKey | None = None) -> None:
         """Have it play, under our key or another one."""
@@ -337,7 +338,7 @@ class FailureTests(SessionCase):
 
     def test_nothing_wanted(self) -> None:
         """A camera without any track that is wanted has no media for us."""
-        self.dialogue = Dialogue(URL, None, self.transport, lambda track: False)
+        self.dialogue = Dialogue(URL, None, Wish(self.transport, lambda track: False))
         opening = self.start()
         self.answer()
         self.answer(body=SDP, Content_Type="application/sdp")

@@ -8,6 +8,7 @@ from axis_nvr.session.digest import Credentials
 from axis_nvr.session.interleaved import InterleavedReader
 from axis_nvr.session.tracks import TrackDescription
 from axis_nvr.session.transports import TransportChoice
+from axis_nvr.session.wish import Wish
 from axis_nvr.wire.rtsp import Request
 from tests.wire.rtsp_messages import read_messages
 
@@ -113,15 +114,14 @@ class Conversation:
         **options: object,
     ) -> None:
         self.camera = camera
-        self.dialogue = Dialogue(
-            url,
-            credentials,
+        wish = Wish(
             transport or TransportChoice(),
             want,
             jitter=lambda: 0.0,
             make_cnonce=lambda: "c0ffee",
             **options,  # type: ignore[arg-type]
         )
+        self.dialogue = Dialogue(url, credentials, wish)
         self.events: list[Event] = []
         self._from_camera = InterleavedReader(lambda channel, packet: None)
 

@@ -143,7 +143,7 @@ class DialogueTests(SynchronousTestCase):
 
     def test_require(self) -> None:
         """Feature tags go out with every request that may need them."""
-        conversation = Conversation(self.camera, require=["onvif-replay"]).start()
+        conversation = Conversation(self.camera, require=("onvif-replay",)).start()
         for method in ("DESCRIBE", "SETUP", "PLAY"):
             self.assertEqual(conversation.request(method).headers.get("Require"), "onvif-replay")
         self.assertNotIn("Require", conversation.request("OPTIONS").headers)

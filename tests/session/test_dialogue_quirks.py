@@ -317,7 +317,7 @@ class StartTests(QuirkCase):
         camera = ScriptedCamera(
             DESCRIBE=response("551 Option not supported", "Unsupported: onvif-replay")
         )
-        refusal = self.refusal(Conversation(camera, require=["onvif-replay"]).start())
+        refusal = self.refusal(Conversation(camera, require=("onvif-replay",)).start())
         self.assertEqual(refusal.kind, RefusalKind.UNSUPPORTED_OPTION)
         self.assertIn("onvif-replay", refusal.error.reason)
 
