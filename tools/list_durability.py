@@ -21,8 +21,9 @@ PARTS = (
     ),
     (
         "What is acknowledged is safe",
-        "A group of pictures is acknowledged once its bytes, its file's name and its row in the"
-        " index are durable. From then on it survives a kill, a power cut, a full disk and I/O"
+        "A group of pictures is acknowledged once its bytes, its file's name and the XML that tells"
+        " of it are durable. Its rows in the index may come later, and are found again in the"
+        " folders if they do not. From then on it survives a kill, a power cut, a full disk and I/O"
         " errors. At most the group in flight of each camera is lost.",
     ),
     (

@@ -1,9 +1,9 @@
 """How often the storage writes, as strace counts it.
 
-The budget: one write for each GOP, plus one for each block and minute. A cut costs four writes to
-media and XML (Cues, the front of the block that ends, its XML, the XML of the one that begins). The
-index takes a transaction for all the cuts of some seconds: five pages for one of them, ten for
-sixteen, each of which SQLite writes in two calls; twenty where a recording begins. Run it with::
+The budget: one write for each GOP, plus one for each block and minute. A cut costs three writes to
+media and XML (the front of the block that ends, its XML, the XML of the one that begins; Cues go
+out with the last GOP). The index takes a transaction for all that happens in an hour, each page of
+it two writes. Nobody asks for recordings meanwhile. Run it with::
 
     python -m tests.bench.writes [--cameras 16] [--minutes 60] [--spread]
 
@@ -29,7 +29,7 @@ from tests.storage.making import DETAILS, SERIAL, START_US, Digits, unit
 GOP_SECONDS = 2
 BLOCK_SECONDS = 300
 FRAMES = 60
-FRAME_BYTES = 2000
+FRAME_BYTES = 200
 CALLS = ("write", "writev", "pwrite64", "pwritev", "pwritev2")
 SYNCS = ("fdatasync", "fsync")
 _LINE = re.compile(r"^\d+ +(\w+)\(\d+<([^>]*)>.* = (\d+)")
