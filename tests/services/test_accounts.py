@@ -1,8 +1,6 @@
 """Accounts, the state database, the vault, the lock-out, the audit log."""
 
 import sqlite3
-from pathlib import Path
-from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -19,39 +17,13 @@ from axis_nvr.services.accounts import (
 from axis_nvr.services.audit import MAX_ENTRIES, Audit, AuditEntry
 from axis_nvr.services.lockout import MAX_REMEMBERED, Lockout
 from axis_nvr.services.state_database import StateDatabase, StateError
-from axis_nvr.services.state_folder import StateFolder
 from axis_nvr.services.state_schema import STEPS
 from axis_nvr.services.vault import Vault
 from axis_nvr.session.digest import Credentials, secret_hash
+from tests.services.state import StateTestCase
 
 REALM = "AXIS_ACCC8E012345"
 ADMIN = Account("root", Role.ADMIN, has_ptz=True, group="root")
-
-
-class StateTestCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.folder = StateFolder(Path(self.mktemp()))
-        self.folder.open()
-        self.path = self.folder.path / "state.db"
-        self.database = self.open()
-        self.addCleanup(self.close)
-
-    def close(self) -> None:
-        self.database.close()
-
-    def open(self) -> StateDatabase:
-        return StateDatabase(self.path, maybeDeferred)
-
-    def reopen(self) -> None:
-        self.database.close()
-        self.database = self.open()
-
-    def run_now(self, coroutine: Any) -> Any:
-        return self.successResultOf(Deferred.fromCoroutine(coroutine))
-
-    def refused(self, coroutine: Any, *kinds: type[Exception]) -> str:
-        failure = self.failureResultOf(Deferred.fromCoroutine(coroutine), *kinds)
-        return str(failure.value)
 
 
 class StateDatabaseTests(StateTestCase):

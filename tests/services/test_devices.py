@@ -15,7 +15,7 @@ from axis_nvr.services.devices import (
 )
 from axis_nvr.services.state_database import StateError
 from axis_nvr.services.vault import Vault
-from tests.services.test_accounts import StateTestCase
+from tests.services.state import StateTestCase
 
 FRONT = Device("front", "Door", "ACCC8E000001", "192.168.0.90", "root", "geheim", "rtsph", port=81)
 

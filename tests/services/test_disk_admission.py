@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.storage.recording import RecordingDetails
-from tests.services.test_disk_keeper import FakeDisk
+from tests.services.disk_fakes import FakeDisk
 
 
 class AdmissionTests(SynchronousTestCase):

@@ -12,12 +12,12 @@ from axis_nvr.services.disk_holds import Hold
 from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.storage.disk import Disk
 from axis_nvr.storage.disk_status import DiskState
-from tests.services import test_disk_keeper as fakes
+from tests.services.disk_fakes import DETAILS, FakeDisk, Heard
 
 ABSENT = StorageError(StorageErrorKind.ABSENT, Path("/disk"), "it is not there")
 
 
-class SlowFakeDisk(fakes.FakeDisk):
+class SlowFakeDisk(FakeDisk):
     """A disk that closes when it is told to, and remembers chores that were woken."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class HoldTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.disks: list[SlowFakeDisk] = []
-        self.observer = fakes.Heard()
+        self.observer = Heard()
         self.keeper = DiskKeeper(self.make, self.clock, [self.observer])
 
     def make(self) -> Disk:
@@ -91,7 +91,7 @@ class HoldTests(SynchronousTestCase):
         gone = self.keeper.hold(Hold.UNMOUNTED)
         self.assertTrue(self.disks[0].stopped)
         self.assertNoResult(gone)
-        opened = self.keeper.open_recording(fakes.DETAILS)
+        opened = self.keeper.open_recording(DETAILS)
         self.close()
         self.successResultOf(gone)
         self.clock.advance(1000)

@@ -30,7 +30,7 @@ from axis_nvr.services.vault import Vault
 from axis_nvr.storage.disk import Disk
 from axis_nvr.storage.files import Files
 from axis_nvr.storage.index import Index
-from tests.services.test_recorder import FRONT, FakeStream
+from tests.services.recording_fakes import FRONT, FakeStream
 from tests.storage.making import SERIAL, START_US, VIDEO
 
 SECOND = 1_000_000

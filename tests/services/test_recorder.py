@@ -1,101 +1,22 @@
 """The recorder: what is recorded from which camera to which disk, and how it starts and ends."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from axis_nvr.config import CameraConfig, RecordingConfig
+from axis_nvr.config import RecordingConfig
 from axis_nvr.errors import ConfigError
 from axis_nvr.media.budget import ByteBudget
-from axis_nvr.media.buffer import GopBuffer
-from axis_nvr.media.gop import Gop
-from axis_nvr.media.units import AccessUnit, Codec, Gap, VideoFormat
-from axis_nvr.protocols.address import StreamProtocol
+from axis_nvr.media.units import AccessUnit
 from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.recorder import STOP_SECONDS, Recorder
 from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
-from axis_nvr.services.stream_status import StreamState, StreamStatus
-from axis_nvr.storage.disk_status import DiskState, DiskStatus
-from axis_nvr.storage.recording import RecordingDetails
-
-FRONT = CameraConfig("front", "192.168.0.90", port=8554, username="root", password="s3cret")
-YARD = CameraConfig("yard", url="rtsp://192.168.0.91:554/live?key=s3cret")
-GATE = CameraConfig("gate", "192.168.0.92")
-VIDEO = VideoFormat(Codec.H264, b"", 640, 360)
-
-
-class FakeRecording:
-    def __init__(self, recording_id: str, log: list[str]) -> None:
-        self.recording_id = recording_id
-        self.gops: list[Gop] = []
-        self.gaps: list[Gap] = []
-        self._log = log
-
-    def write(self, gop: Gop) -> Deferred[None]:
-        self.gops.append(gop)
-        return succeed(None)
-
-    def note_gap(self, gap: Gap) -> None:
-        self.gaps.append(gap)
-
-    def close(self) -> Deferred[None]:
-        self._log.append(f"{self.recording_id} closed")
-        return succeed(None)
-
-
-class FakeDisk:
-    disk_id = "HDD_DISK"
-    folder = Path("/disk")
-
-    def __init__(self, log: list[str]) -> None:
-        self.log = log
-        self.details: list[RecordingDetails] = []
-        self.named_from: list[int | None] = []
-        self.recordings: list[FakeRecording] = []
-        self.stopping: Deferred[None] = succeed(None)
-
-    def start(self, *, is_known: bool = False) -> Deferred[None]:
-        return succeed(None)
-
-    def stop(self) -> Deferred[None]:
-        self.log.append("disk stopped")
-        return self.stopping
-
-    def open_recording(
-        self, details: RecordingDetails, *, start_us: int | None = None
-    ) -> Deferred[FakeRecording]:
-        self.details.append(details)
-        self.named_from.append(start_us)
-        self.recordings.append(FakeRecording(f"R{len(self.details)}", self.log))
-        return succeed(self.recordings[-1])
-
-    def status(self) -> DiskStatus:
-        return DiskStatus("HDD_DISK", DiskState.OK, 100, 40, 0, 0, 0, 0, 0, 0, 0, "")
-
-
-class FakeStream:
-    def __init__(self, request: StreamRequest, log: list[str]) -> None:
-        self.request = request
-        self.buffer = GopBuffer()
-        protocol = StreamProtocol.RTSPT
-        self.status = StreamStatus(request.camera.id, protocol, StreamState.PLAYING, 0)
-        self._log = log
-        self.newest_us: int | None = None
-
-    def media_time(self, utc_us: int) -> int:
-        return utc_us
-
-    def start(self) -> None:
-        self._log.append(f"{self.request.camera.id} started")
-
-    def stop(self) -> Deferred[None]:
-        self._log.append(f"{self.request.camera.id} stopped")
-        return succeed(None)
+from axis_nvr.services.stream_status import StreamState
+from tests.services.recording_fakes import FRONT, GATE, VIDEO, YARD, FakeDisk, FakeStream
 
 
 class RecorderTests(SynchronousTestCase):

@@ -19,7 +19,7 @@ from axis_nvr.services.recordings import (
     Recordings,
 )
 from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
-from tests.services.test_recorder import FRONT, GATE, VIDEO, FakeDisk, FakeStream
+from tests.services.recording_fakes import FRONT, GATE, VIDEO, FakeDisk, FakeStream
 
 
 class SlowDisk(FakeDisk):

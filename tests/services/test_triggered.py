@@ -7,7 +7,7 @@ from axis_nvr.errors import ConfigError
 from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.services.recordings import Order
 from axis_nvr.services.triggered import TriggeredOrder
-from tests.services.test_recorder import FRONT
+from tests.services.recording_fakes import FRONT
 from tests.services.triggering import FIXED, NOON, TriggerTestCase
 
 

@@ -12,7 +12,7 @@ from axis_nvr.services.stream_errors import ErrorKind, StreamError
 from axis_nvr.services.stream_status import StreamState
 from axis_nvr.services.triggered import Armed
 from axis_nvr.storage.groups import Group
-from tests.services.test_recorder import FRONT
+from tests.services.recording_fakes import FRONT
 from tests.services.triggering import FIXED, TriggerTestCase
 
 DRIVE = Group("G-1", stream_options=FIXED, pre_ms=5000, post_ms=3000)

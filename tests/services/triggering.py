@@ -13,7 +13,7 @@ from axis_nvr.services.recordings import Recordings
 from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
 from axis_nvr.services.triggered import Armed, TriggeredOrder, TriggeredRecordings
 from axis_nvr.storage.groups import Group
-from tests.services.test_recorder import FRONT, GATE, VIDEO, FakeDisk, FakeRecording, FakeStream
+from tests.services.recording_fakes import FRONT, GATE, VIDEO, FakeDisk, FakeRecording, FakeStream
 
 #: When each test begins: UTC, seconds since 1970.
 NOON = 1_700_000_000

@@ -21,7 +21,7 @@ from axis_nvr.services.event_sources.schedules import (
     TooManySchedules,
 )
 from axis_nvr.wire.notification import Notification, Operation
-from tests.services.test_accounts import StateTestCase
+from tests.services.state import StateTestCase
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 FACTORY = ["weekdays", "office_hours", "after_hours", "weekends"]

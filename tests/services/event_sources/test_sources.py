@@ -24,7 +24,7 @@ from axis_nvr.services.stream_status import StreamState
 from axis_nvr.storage.disk import Disk
 from axis_nvr.storage.disk_status import DiskState
 from axis_nvr.wire.notification import Items, Notification, Operation
-from tests.services.test_disk_keeper import FakeDisk
+from tests.services.disk_fakes import FakeDisk
 
 
 class SourceCase(SynchronousTestCase):

@@ -19,7 +19,7 @@ from axis_nvr.services.rules.model import ActionRule, FilterText
 from axis_nvr.services.rules.rule_book import RuleBook
 from axis_nvr.services.vault import Vault
 from axis_nvr.wire.notification import Notification
-from tests.services.test_accounts import StateTestCase
+from tests.services.state import StateTestCase
 
 #: Seconds since 1970 at which the tests begin.
 EPOCH = 1_790_000_000

@@ -11,8 +11,8 @@ from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.recordings import Recordings
 from axis_nvr.services.removals import Removals
 from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
+from tests.services.recording_fakes import FRONT, GATE, FakeDisk, FakeStream
 from tests.services.shelves import Shelves
-from tests.services.test_recorder import FRONT, GATE, FakeDisk, FakeStream
 from tests.vapix.serving import ServingTestCase
 
 SCHEMAS = "http://www.axis.com/vapix/http_cgi/"

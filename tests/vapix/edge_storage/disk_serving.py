@@ -21,7 +21,7 @@ from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
 from axis_nvr.services.vault import Vault
 from axis_nvr.storage.disk_status import DiskState, DiskStatus
 from axis_nvr.storage.layout import LOCK_NAME
-from tests.services.test_recorder import FRONT, FakeDisk, FakeStream
+from tests.services.recording_fakes import FRONT, FakeDisk, FakeStream
 from tests.storage.making import START_US, Bench, video_gop
 from tests.vapix.serving import ServingTestCase
 

@@ -12,7 +12,7 @@ from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.recordings import Recordings
 from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
 from axis_nvr.vapix.edge_storage.recording import RecordingCgis
-from tests.services.test_recorder import FRONT, FakeDisk, FakeStream
+from tests.services.recording_fakes import FRONT, FakeDisk, FakeStream
 from tests.vapix.serving import ServingTestCase
 
 PATH = "/axis-cgi/record/"
