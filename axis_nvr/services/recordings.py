@@ -176,16 +176,7 @@ class Recordings:
             request = self.request(order)
         if len(self.runs) >= MAX_RUNS:
             raise CannotRecord(f"{MAX_RUNS} recordings run already")
-        disk = self._disks[order.disk]
-        details = RecordingDetails(
-            device=request.camera.id,
-            stream_options=request.options.effective(pre_buffer=request.pre_buffer),
-            source_token=_source_token(request.options),
-            trigger_type=order.trigger_type,
-            trigger_name=order.trigger_name,
-            trigger_trigger=order.trigger_trigger,
-            group=order.group,
-        )
+        disk, details = self._disks[order.disk], _details(order, request)
         lease = self.registry.acquire(request)
         name = self._free_name(name or request.camera.id)
         buffer = lease.stream.buffer
@@ -301,6 +292,19 @@ class Recordings:
         while free in names:
             free, number = f"{name} ({number})", number + 1
         return free
+
+
+def _details(order: Order, request: StreamRequest) -> RecordingDetails:
+    """Say what a recording tells of itself."""
+    return RecordingDetails(
+        device=request.camera.id,
+        stream_options=request.options.effective(pre_buffer=request.pre_buffer),
+        source_token=_source_token(request.options),
+        trigger_type=order.trigger_type,
+        trigger_name=order.trigger_name,
+        trigger_trigger=order.trigger_trigger,
+        group=order.group,
+    )
 
 
 def _source_token(options: StreamOptions) -> int:
