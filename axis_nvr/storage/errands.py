@@ -59,7 +59,7 @@ class Errands:
 
     def close(self) -> None:
         """Refuse what has not been begun, and all that comes: the disk is let go of."""
-        self._is_open, self._premises = False, None
+        self._is_open = False
         with self._lock:
             waiting, self._waiting = self._waiting, deque()
         for errand in waiting:
@@ -99,9 +99,8 @@ class Errands:
         It raises nothing, and of a disk that is not in use it does nothing: see
         `axis_nvr.storage.index_teller.IndexTeller.catch_up`.
         """
-        premises = self._premises
-        if premises is not None:
-            premises.catch_up(recordings_only=recordings_only)
+        if self._premises is not None:
+            self._premises.catch_up(recordings_only=recordings_only)
 
     def do_next(self, premises: Premises) -> bool:
         """Do what has waited longest; tell whether there is more. In the housekeeping thread."""

@@ -57,6 +57,9 @@ class FakeDisk:
         self.log.append("disk stopped")
         return self.stopping
 
+    def catch_up(self) -> None:
+        """Nothing waits."""
+
     def open_recording(
         self, details: RecordingDetails, *, start_us: int | None = None
     ) -> Deferred[FakeRecording]:

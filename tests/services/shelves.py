@@ -57,7 +57,9 @@ class ShelvedDisk:
 
     @property
     def premises(self) -> Premises:
+        """What an errand works with; the index knows all by then."""
         assert self._premises is not None
+        self._premises.catch_up()
         return self._premises
 
     def open(self, start_us: int, details: RecordingDetails = DETAILS) -> RecordingWriter:
