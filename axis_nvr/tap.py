@@ -5,10 +5,8 @@ sentence on the standard error and exit code 1, before anything is recorded.
 """
 
 import gc
-import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,6 +23,7 @@ from axis_nvr.config import (
     load_config,
 )
 from axis_nvr.errors import ConfigError
+from axis_nvr.services.foreground import announce, complain
 from axis_nvr.services.memory import Trimming
 
 _log = Logger()
@@ -111,20 +110,9 @@ class NvrService(MultiService):
             _refuse(error)
 
 
-def announce(line: str) -> None:
-    """Write a line for people on the standard output, which is not the log."""
-    if sys.__stdout__ is not None:
-        with suppress(OSError, ValueError):  # closed, or nobody reads it
-            sys.__stdout__.write(f"{line}\n")
-            sys.__stdout__.flush()
-
-
 def _refuse(error: ConfigError) -> NoReturn:
     """End the process with one sentence."""
-    if sys.__stderr__ is not None:
-        with suppress(OSError, ValueError):
-            sys.__stderr__.write(f"axis-nvr: {' '.join(str(error).split())}\n")
-            sys.__stderr__.flush()
+    complain(f"axis-nvr: {' '.join(str(error).split())}")
     raise SystemExit(1)
 
 

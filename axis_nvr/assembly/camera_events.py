@@ -1,9 +1,7 @@
 """What listens to the cameras, and tells of their motion."""
 
-import time
-
 from axis_nvr.assembly.events import Events
-from axis_nvr.assembly.foundation import Foundation
+from axis_nvr.assembly.foundation import Foundation, utc_us
 from axis_nvr.services.camera_events.camera_events import CameraEvents
 from axis_nvr.services.motion_relay import MotionRelay
 from axis_nvr.services.stream_plan import SessionOpener
@@ -18,12 +16,7 @@ def make_camera_events(base: Foundation, open_session: SessionOpener, told: Even
     """
     relay = MotionRelay(base.bus, base.config.events.motion_topic)
     events = CameraEvents(
-        open_session,
-        relay,
-        base.config.events,
-        base.reactor,
-        lambda: int(time.time() * 1e6),
-        told.tell_of,
+        open_session, relay, base.config.events, base.reactor, utc_us, told.tell_of
     )
     for camera in base.config.cameras:
         events.change(camera.id, camera)

@@ -42,6 +42,11 @@ class Foundation:
     bus: EventBus
 
 
+def utc_us() -> int:
+    """Tell the time of day: UTC, microseconds since 1970."""
+    return int(time.time() * 1e6)
+
+
 def lay_foundation(reactor: Any, config: Config, release: Release) -> Foundation:
     """Open the state folder.
 
@@ -53,5 +58,5 @@ def lay_foundation(reactor: Any, config: Config, release: Release) -> Foundation
     thread = StateThread(reactor)
     database = StateDatabase(state.path / FILE_NAME, thread.run)
     thread.ended = database.close
-    bus = EventBus(lambda: int(time.time() * 1e6))
+    bus = EventBus(utc_us)
     return Foundation(reactor, config, release, serial, state, thread, database, Vault(state), bus)

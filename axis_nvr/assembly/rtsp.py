@@ -1,11 +1,10 @@
 """The RTSP server: what it serves, to whom, and where it listens."""
 
-import time
 from collections.abc import Callable
 from uuid import NAMESPACE_OID, uuid5
 
 from axis_nvr.assembly.events import Events
-from axis_nvr.assembly.foundation import Foundation
+from axis_nvr.assembly.foundation import Foundation, utc_us
 from axis_nvr.assembly.listeners import Announce, make_listener
 from axis_nvr.config import NONE
 from axis_nvr.protocols.rtp_delivery import IClientConnection, MulticastGroup
@@ -49,10 +48,10 @@ def make_rtsp(
     feeds = LiveFeeds(registry, reactor, own_events.system.live_stream)
     producer = str(uuid5(NAMESPACE_OID, base.serial))
     playbacks = Playbacks(services.archive.library, reactor)
-    events = EventStreams(base.bus, producer, reactor, _utc_us)
+    events = EventStreams(base.bus, producer, reactor, utc_us)
     server = RtspServerFactory(
         reactor,
-        RecorderPresentations(feeds, events, playbacks, reactor, _utc_us, cname=name),
+        RecorderPresentations(feeds, events, playbacks, reactor, utc_us, cname=name),
         admission=RtspAdmission(gatekeeper),
         session_limit=MAX_SESSIONS,
         options=FEATURES,
@@ -78,11 +77,7 @@ def _groups(base: Foundation, name: str) -> LiveGroups | None:
         MulticastGroup(address, port, config.ttl, config.interface)
         for address, port in config.places
     ]
-    return LiveGroups(groups, base.reactor, _utc_us, cname=name)
-
-
-def _utc_us() -> int:
-    return int(time.time() * 1e6)
+    return LiveGroups(groups, base.reactor, utc_us, cname=name)
 
 
 def _noting(audit: Audit) -> Callable[[Asked, IClientConnection], None]:

@@ -1,10 +1,9 @@
 """What runs rules."""
 
 import socket
-import time
 from collections.abc import Callable
 
-from axis_nvr.assembly.foundation import Foundation
+from axis_nvr.assembly.foundation import Foundation, utc_us
 from axis_nvr.protocols.interfaces import network_interfaces
 from axis_nvr.services.actions.catalogue import Actions
 from axis_nvr.services.actions.modifiers import Identity, Modifiers
@@ -35,7 +34,7 @@ def make_rules(
     actions = Actions(triggered, groups.find, outgoing, modifiers, base.reactor)
     book = RuleBook(base.database, base.vault, base.bus, actions.check)
     groups.in_use = book.uses_group
-    engine = RuleEngine(book, base.bus, actions.make, base.reactor, _utc_us, tell_failed)
+    engine = RuleEngine(book, base.bus, actions.make, base.reactor, utc_us, tell_failed)
     recorder.when_started.append(engine.start)
     recorder.when_stopping.append(engine.halt)
     return book
@@ -49,7 +48,3 @@ def _own_address() -> str:
         return ""
     found.sort(key=lambda address: address.version)
     return str(found[0].ip) if found else ""
-
-
-def _utc_us() -> int:
-    return int(time.time() * 1e6)

@@ -1,8 +1,6 @@
 """The virtual camera on the command line: ``twistd -n axis-camera`` and its options."""
 
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -11,6 +9,7 @@ from twisted.python.failure import Failure
 
 from axis_nvr.errors import ConfigError
 from axis_nvr.protocols.rtp_delivery import MulticastGroup
+from axis_nvr.services.foreground import announce
 from axis_nvr.session.digest import Credentials
 from axis_nvr.session.server.srtp import KeySource
 from axis_nvr.simulator.camera import (
@@ -162,14 +161,6 @@ class AnnouncedCamera(MultiService):
     def _listening(self, lines: list[str]) -> None:
         for line in lines:
             self._announce(f"virtual camera: {line}")
-
-
-def announce(line: str) -> None:
-    """Write a line for people on the standard output, which is not the log."""
-    if sys.__stdout__ is not None:
-        with suppress(OSError, ValueError):  # closed, or nobody reads it
-            sys.__stdout__.write(f"{line}\n")
-            sys.__stdout__.flush()
 
 
 def make_service(
