@@ -24,7 +24,7 @@ from axis_nvr.config import (
 )
 from axis_nvr.errors import ConfigError
 from axis_nvr.services.foreground import announce, complain
-from axis_nvr.services.memory import Trimming
+from axis_nvr.services.memory import Trimming, keep_large_pieces
 
 _log = Logger()
 
@@ -81,6 +81,7 @@ def makeService(options: Mapping[str, Any]) -> IService:
     except ConfigError as error:
         _refuse(error)
     Trimming(reactor).setServiceParent(service)
+    keep_large_pieces()
     gc.collect()
     gc.freeze()  # what is loaded now stays: not looked at again in each collection
     return service
