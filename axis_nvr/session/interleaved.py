@@ -40,7 +40,13 @@ _LINE_ENDS = b"\r\n"
 
 
 class Run(Protocol):
-    """Takes frames of a shape that it knows."""
+    """Takes frames of a shape that it knows.
+
+    :ivar is_cut: the read ends in the midst of what `take` has left: it is to be offered again
+        together with what comes next.
+    """
+
+    is_cut: bool
 
     def take(self, data: bytes, place: int) -> int:
         """Take what can be taken.
@@ -94,33 +100,22 @@ class InterleavedReader:
     def receive(self, data: bytes) -> list[Message]:
         """Take a read.
 
-        :param data: as it came, of any size. It is not copied but for a frame cut at its end.
+        :param data: as it came, of any size. It is copied if something cut is in front of it.
         :returns: the messages in it; frames are handed to `receive_frame` meanwhile.
         """
         messages: list[Message] = []
-        start = 0
-        rest = self._rest
-        while rest:
-            if not self._needed:
-                data = bytes(rest) + data[start:]
-                start = 0
-                rest.clear()
-                break
-            end = start + self._needed - len(rest)
-            rest += data[start:end]
-            if len(rest) < self._needed:
+        if rest := self._rest:
+            if len(rest) + len(data) < self._needed:
+                rest += data
                 return messages
-            start = end
-            piece = bytes(rest)
+            data = b"".join((rest, data))
             rest.clear()
-            self._read(piece, 0, messages)
-        if start < len(data):
-            self._read(data, start, messages)
+        self._read(data, messages)
         return messages
 
-    def _read(self, data: bytes, place: int, messages: list[Message]) -> None:
-        """Take bytes apart from `place` on; keep what is not whole."""
-        size = len(data)
+    def _read(self, data: bytes, messages: list[Message]) -> None:
+        """Take bytes apart; keep what is not whole."""
+        place, size = 0, len(data)
         view = memoryview(data)
         channels = self._channels
         self._needed = 0
@@ -137,6 +132,9 @@ class InterleavedReader:
                 continue
             if self._run is not None:
                 taken_to = self._run.take(data, place)
+                if self._run.is_cut:
+                    place = taken_to
+                    break
                 if taken_to != place:
                     place = taken_to
                     continue

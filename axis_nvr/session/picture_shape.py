@@ -13,9 +13,11 @@ afterwards: the frames lie on a grid, so that their bytes are two slices of the 
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
+
+from axis_nvr.session.depacketizers.nal_units import Beginning
 
 #: Fragments that are cut out of a read at once, and how many ways to do so are remembered: a
 #: kilobyte or two each.
@@ -26,82 +28,96 @@ NUMBER, STAMP, PAYLOAD = 6, 8, 16
 MARKER = 0x80
 #: Low bytes of sequence numbers that follow each other: a picture of more frames is not found.
 _LOWS = bytes(range(256)) * 2
-
-
-class WholePicture(NamedTuple):
-    """What was found.
-
-    :ivar timestamp: as it came.
-    :ivar source: its SSRC, four bytes.
-    :ivar frames: how many.
-    :ivar contents: of the fragments, in order, without their headers.
-    :ivar size: of all contents, in bytes.
-    :ivar end: where the last frame ends.
-    """
-
-    timestamp: int
-    source: bytes
-    frames: int
-    contents: list[bytes]
-    size: int
-    end: int
+_BYTES = [bytes((value,)) for value in range(256)]
 
 
 class PictureShape:
     """Finds pictures whose fragments, but for the last one, are frames of one size.
 
     :param start: what each frame but the last begins with, up to the sequence number.
-    :param first: the header of the first fragment; then those of the middle ones and the last.
+    :param source: the SSRC, four bytes.
+    :param first: the header of the first fragment.
+    :param beginning: of such a picture; it is fragmented.
+    :ivar beginning: the same.
+    :ivar head_size: what is in front of the content of each frame, in bytes.
     """
 
-    __slots__ = ("_head_size", "_match", "_step")
+    __slots__ = ("_begin", "_channel", "_content_size", "_match", "_step", "beginning", "head_size")
 
-    def __init__(self, start: bytes, first: bytes, middle: bytes, last: bytes) -> None:
+    def __init__(self, start: bytes, source: bytes, first: bytes, beginning: Beginning) -> None:
+        self.beginning = beginning
+        self.head_size = PAYLOAD + len(first)
         self._step = 4 + int.from_bytes(start[2:4], "big")
-        self._head_size = PAYLOAD + len(first)
-        channel, version, kind = start[:2], start[4:5], start[5]
-        content = b".{%d}" % (self._step - self._head_size)
-        quoted = re.escape(start)
-        self._match = re.compile(
-            b"%s..(.{4})(.{4})%s%s" % (quoted, re.escape(first), content)
-            + rb"(?:%s..\1\2%s%s)*+" % (quoted, re.escape(middle), content)
-            + rb"%s(..)%s..\1\2%s"
-            % (re.escape(channel), re.escape(version + bytes((kind | MARKER,))), re.escape(last)),
-            re.DOTALL,
-        ).match
+        self._content_size = self._step - self.head_size
+        self._channel, version, kind = start[:2], start[4:5], start[5]
+        middle, last = re.escape(beginning.middle), re.escape(beginning.last)
+        start, source = re.escape(start), re.escape(source)
+        channel, marked = re.escape(self._channel), re.escape(version + bytes((kind | MARKER,)))
+        content = b".{%d}" % self._content_size
+        begin = b"%s..(.{4})%s%s%s" % (start, source, re.escape(first), content)
+        begin += rb"(?:%s..\1%s%s%s)*+" % (start, source, middle, content)
+        end = rb"%s(..)%s..\1%s%s" % (channel, marked, source, last)
+        self._begin = re.compile(begin, re.DOTALL).match
+        self._match = re.compile(begin + end, re.DOTALL).match
 
-    def find(self, data: bytes, place: int, number: int) -> WholePicture | None:
+    def find(
+        self, data: bytes, place: int, number: int
+    ) -> tuple[int, int, Sequence[bytes], int] | None:
         """Find a picture at a place of a read, all of it.
 
         :param number: the sequence number that it must begin with; it may wrap.
-        :returns: None if what is there is anything else, or not all there.
+        :returns: its timestamp as it came, how many frames it has, the contents of its fragments,
+            and where the last frame ends; None if what is there is anything else, or not all there.
         """
         match = self._match(data, place)
         if match is None:
             return None
-        step, head_size, begin = self._step, self._head_size, match.end()
-        stamp, source, length = match.groups()
-        last = begin - head_size
-        frames = (last - place) // step + 1
-        end = last + 4 + int.from_bytes(length, "big")
-        high, low = number >> 8, number & 0xFF
+        stamp, length = match.groups()
+        begin, step = match.end(), self._step
+        frames = (begin - place) // step + 1
+        end = begin - self.head_size + 4 + int.from_bytes(length, "big")
+        low = number & 0xFF
         if (
             not begin < end <= len(data)
             or data[place + NUMBER + 1 : begin : step] != _LOWS[low : low + frames]
-            or data[place + NUMBER : begin : step]
-            != (bytes((high,)) * (256 - low) + bytes((high + 1 & 0xFF,)) * frames)[:frames]
+            or data[place + NUMBER : begin : step] != _highs(number, frames)
         ):
             return None
+        return int.from_bytes(stamp, "big"), frames, self._contents(data, place, begin, end), end
+
+    def _contents(self, data: bytes, place: int, begin: int, end: int) -> Sequence[bytes]:
+        """Cut the fragments' contents out of a read, that of the last from `begin` to `end`."""
+        left = (begin - place) // self._step
         contents: list[bytes] = []
-        left = frames - 1
         while left:
             count = min(left, MAX_FRAGMENTS)
-            contents += _cutter(count, head_size, step - head_size)(data, place)
-            place += count * step
+            contents += _cutter(count, self.head_size, self._content_size)(data, place)
+            place += count * self._step
             left -= count
         contents.append(data[begin:end])
-        size = (frames - 1) * (step - head_size) + end - begin
-        return WholePicture(int.from_bytes(stamp, "big"), source, frames, contents, size, end)
+        return contents
+
+    def is_cut(self, data: bytes, place: int) -> bool:
+        """Tell whether a read ends in the midst of a picture that may be found when more has come.
+
+        :returns: no, if anything whole follows the fragments that are there.
+        """
+        match = self._begin(data, place)
+        if match is None:
+            return False
+        end = match.end()
+        head = data[end : end + 4]
+        if len(head) < 4:
+            return self._channel.startswith(head[:2])
+        return head[:2] == self._channel and end + 4 + int.from_bytes(head[2:], "big") > len(data)
+
+
+def _highs(number: int, frames: int) -> bytes:
+    """Give the high bytes of so many sequence numbers from `number` on."""
+    high, before = number >> 8, 256 - (number & 0xFF)
+    if frames <= before:
+        return _BYTES[high] * frames
+    return _BYTES[high] * before + _BYTES[high + 1 & 0xFF] * (frames - before)
 
 
 @lru_cache(maxsize=MAX_CUTTERS)

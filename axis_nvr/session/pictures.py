@@ -45,6 +45,9 @@ MAX_SIZES = 256
 #: Shapes of pictures that are remembered for each source. Most cameras have one for key frames and
 #: one for others; to learn one takes 300 µs, so that others go by parts.
 MAX_SHAPES = 16
+#: A picture that the end of a read cuts is kept until the rest of it has come, if no more than this
+#: is there, in bytes: to copy that is cheaper than to take the picture by parts.
+MAX_CUT_BYTES = 64 * 1024
 #: Beginnings of packets that are remembered for each source.
 MAX_BEGINNINGS = 64
 
@@ -84,6 +87,7 @@ class Pictures:
         "_complete",
         "_format",
         "_head",
+        "_head_size",
         "_last_tail",
         "_may_begin",
         "_middle_tail",
@@ -97,6 +101,7 @@ class Pictures:
         "_steady",
         "_sync",
         "_take_picture",
+        "is_cut",
         "now",
     )
 
@@ -109,6 +114,7 @@ class Pictures:
         complete: Callable[[bool], None],
     ) -> None:
         self.now = 0.0
+        self.is_cut = False
         self._payload_type = payload_type
         self._receiver = receiver
         self._nal_units = nal_units
@@ -120,6 +126,7 @@ class Pictures:
         self._number = 0  # of the next packet, while a read is being taken; does not wrap
         self._source = self._middle_tail = self._last_tail = b""
         self._start = struct.Struct(f"!QI4s{nal_units.FRAGMENT_HEADER_BYTES}s")
+        self._head_size = PAYLOAD + nal_units.FRAGMENT_HEADER_BYTES
         self._beginnings: dict[bytes, Beginning] = {}
         self._shapes: dict[bytes, PictureShape] = {}
         self._sync = False
@@ -135,10 +142,10 @@ class Pictures:
         nal_units, receiver = self._nal_units, self._receiver
         assert receiver.ssrc is not None
         head = DOLLAR << 56 | channel << 48 | 0x80 << 24 | self._payload_type << 16
-        if head != self._head:
-            self._head = head
+        source = receiver.ssrc.to_bytes(4, "big")
+        if head != self._head or source != self._source:
+            self._head, self._source = head, source
             self._shapes.clear()
-        self._source = receiver.ssrc.to_bytes(4, "big")
         self._may_begin = may_begin
         if header := nal_units.fragment_header:
             assert nal_units.timestamp is not None
@@ -173,11 +180,14 @@ class Pictures:
         receiver, begin, last = self._receiver, place, len(data) - MIN_FRAME_BYTES
         assert receiver.expected_sequence_number is not None
         self._number = number = receiver.expected_sequence_number
+        self.is_cut = False
         while self._armed and place <= last:
             following = place
             if self._steady and not self._nal_units.fragments:
                 following = self._take_whole(data, place)
             if following == place:
+                if self.is_cut:
+                    break
                 following = self._take_part(data, place)
                 if following == place:
                     break
@@ -191,24 +201,28 @@ class Pictures:
 
         :returns: where it ends; `place` if it was not taken, for it may go by parts.
         """
-        nal_units, receiver = self._nal_units, self._receiver
-        header = data[place + PAYLOAD : place + PAYLOAD + nal_units.FRAGMENT_HEADER_BYTES]
-        begin = data[place : place + START] + header
+        begin = data[place : place + START] + data[place + PAYLOAD : place + self._head_size]
         shape = self._shapes.get(begin) or self._learn_shape(begin)
         if shape is None:
             return place
         found = shape.find(data, place, self._number & 0xFFFF)
-        if found is None or found.source != self._source or found.timestamp == receiver.timestamp:
+        if found is None:
+            self.is_cut = len(data) - place <= MAX_CUT_BYTES and shape.is_cut(data, place)
             return place
-        beginning = self._beginnings.get(header) or self._learn(header)
-        unit = nal_units.join_picture(beginning.nal_header, found.contents, found.size)
+        nal_units, receiver = self._nal_units, self._receiver
+        timestamp, frames, contents, end = found
+        if timestamp == receiver.timestamp:
+            return place
+        _, sync, nal_header, _, _ = shape.beginning
+        size = end - place - frames * self._head_size
+        unit = nal_units.join_picture(nal_header, contents, size)
         if unit is None:
             return place
-        nal_units.timestamp = receiver.begin_timestamp(found.timestamp, self.now)
-        self._number += found.frames
+        nal_units.timestamp = unwrapped = receiver.begin_timestamp(timestamp, self.now)
+        self._number += frames
         assert self._format is not None
-        self._take_picture(nal_units.timestamp, unit, beginning.sync, self._format)
-        return found.end
+        self._take_picture(unwrapped, unit, sync, self._format)
+        return end
 
     def _take_part(self, data: bytes, place: int) -> int:
         """Take a packet, or fragments of the same size.
@@ -348,6 +362,6 @@ class Pictures:
             or len(self._shapes) >= MAX_SHAPES
         ):
             return None
-        shape = PictureShape(start, header, beginning.middle, beginning.last)
+        shape = PictureShape(start, self._source, header, beginning)
         self._shapes[begin] = shape
         return shape
