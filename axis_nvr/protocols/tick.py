@@ -4,7 +4,7 @@ Waking up costs more than parsing: a loop that wakes for each arrival takes seve
 of one that looks at all of its sockets a few times a second. So a stream that is only recorded is
 taken away from the reactor and read here, by one `TickReader` for each reactor::
 
-            every 100 ms                                           more than a tick may take
+            every 250 ms                                           more than a tick may take
     RESTING ───────────► one recv per connection, or a few ───────────────────────────► FLOWING
        ▲                                                                                   │
        └──────────────── less than that came through the reactor since the last tick ◄─────┘
@@ -26,22 +26,21 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-#: How often resting connections are read, in seconds. Half of it costs a quarter more CPU: what a
-#: read costs, however little it brings, is half of all. The price is the time of arrival, told to
-#: a tick: it matters only for cameras that send no reports, whose quickest pictures tell the time.
-TICK_SECONDS = 0.1
-#: The most that one read in a tick takes, in bytes. A tick of a 4 Mbit/s camera brings 50 KB. More
-#: than 128 KiB at once makes malloc fetch the buffer from the kernel and give it back each time:
-#: for 25 KB a read of 64 KiB takes 7 µs, one of 256 KiB 21 µs.
-READ_BYTES = 64 * 1024
+#: How often resting connections are read, in seconds. Half of it costs a tenth more CPU: what a
+#: read costs, however little it brings. The price is the time of arrival, told to a tick. It
+#: matters for cameras that send no reports, whose quickest pictures tell the time; and the last one
+#: of each read is told to the time from picture to picture, however long a tick is.
+TICK_SECONDS = 0.25
+#: The most that one read in a tick takes, in bytes. A tick of a 4 Mbit/s camera brings 125 KB.
+READ_BYTES = 256 * 1024
 #: The most that one connection brings in a tick before the reactor takes it over, in bytes.
 TICK_BYTES = 4 * READ_BYTES
 #: The most that one read of the reactor takes of a connection that was handed back for its speed,
 #: in bytes: its own work is 20 µs a read, and a picture that a read cuts in two costs twice.
-FLOW_READ_BYTES = 512 * 1024
+FLOW_READ_BYTES = 1024 * 1024
 #: What the kernel is asked to hold for a connection between two ticks, in bytes. A key frame
 #: comes at line speed: a camera that has to wait with the rest of it may drop pictures.
-WINDOW_BYTES = 1024 * 1024
+WINDOW_BYTES = 2 * 1024 * 1024
 
 
 class ITickSource(Protocol):

@@ -21,10 +21,11 @@ from zope.interface import implementer
 from axis_nvr.errors import RemoteProtocolError
 from axis_nvr.protocols.tick import TickReader
 
-#: What the kernel is asked to hold for one port, in bytes: a second of 16 Mbit/s.
-BUFFER_BYTES = 2 * 1024 * 1024
+#: What the kernel is asked to hold for one port, in bytes: a second of 32 Mbit/s. It doubles that,
+#: for its own bookkeeping.
+BUFFER_BYTES = 4 * 1024 * 1024
 #: With less than this a port is not left to ticks: a key frame in between would not fit.
-TICK_BUFFER_BYTES = 1024 * 1024
+TICK_BUFFER_BYTES = 2 * 1024 * 1024
 #: The largest datagram there is, in bytes.
 MAX_DATAGRAM_BYTES = 65536
 #: Datagrams read from one port before the others have their turn.
