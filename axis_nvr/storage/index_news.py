@@ -15,7 +15,7 @@ what can wait does so, for an hour if nobody asks:
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import NamedTuple
 
@@ -51,28 +51,18 @@ class IndexNews:
     """What the index is to be told of one recording, in order.
 
     The writer's thread adds; any thread may read, and one at a time forgets what it has told.
+
+    :ivar waiting: what waits at this moment; replaced, never changed.
+    :ivar due: when the index is to be told, by the clock of `add`; infinite if there is nothing.
     """
 
     def __init__(self) -> None:
+        self.waiting: tuple[News, ...] = ()
+        self.due = math.inf
         self._lock = Lock()
-        self._waiting: tuple[News, ...] = ()
-        self._due = math.inf
-
-    def __len__(self) -> int:
-        return len(self._waiting)
 
     def __iter__(self) -> Iterator[IndexWrite]:
-        return (news.write for news in self._waiting)
-
-    @property
-    def waiting(self) -> Sequence[News]:
-        """What waits at this moment."""
-        return self._waiting
-
-    @property
-    def due(self) -> float:
-        """When the index is to be told, by the clock of `add`; infinite if there is nothing."""
-        return self._due
+        return (news.write for news in self.waiting)
 
     def add(
         self,
@@ -89,12 +79,12 @@ class IndexNews:
         due = now + GATHER_SECONDS if can_wait else now
         news = (News(write, due, hour, can_wait, is_of_recording) for write in writes)
         with self._lock:
-            self._keep((*self._waiting, *news))
+            self._keep((*self.waiting, *news))
 
     def forget(self, count: int) -> None:
         """Forget the first ones: they were told."""
         with self._lock:
-            self._keep(self._waiting[count:])
+            self._keep(self.waiting[count:])
 
     def clear(self) -> None:
         """Forget all: they never will be told."""
@@ -102,5 +92,5 @@ class IndexNews:
             self._keep(())
 
     def _keep(self, waiting: tuple[News, ...]) -> None:
-        self._waiting = waiting
-        self._due = min((news.due for news in waiting), default=math.inf)
+        self.waiting = waiting
+        self.due = min((news.due for news in waiting), default=math.inf)

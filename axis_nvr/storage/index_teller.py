@@ -11,7 +11,7 @@ something that may not wait.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import Lock
@@ -80,7 +80,7 @@ class IndexTeller:
 
     def let_go(self, recording: RecordingWriter) -> None:
         """Take note that a recording has ended; what waits of it still does."""
-        if recording.index_writes:
+        if recording.index_writes.waiting:
             self._ended += (recording,)
         others = {name: it for name, it in self.running.items() if it is not recording}
         self.running = others
@@ -88,7 +88,7 @@ class IndexTeller:
     def busy_ids(self) -> frozenset[str]:
         """Name the recordings that are written, or of which the index does not know all yet."""
         running = self.running  # first: one that ends in between is among the others by then
-        ended = (it.recording_id for it in self._ended if it.index_writes)
+        ended = (it.recording_id for it in self._ended if it.index_writes.waiting)
         return frozenset(running).union(ended)
 
     def settle(self) -> None:
@@ -98,7 +98,7 @@ class IndexTeller:
 
     def waiting(self) -> list[RecordingWriter]:
         """Give the recordings of which the index does not know all yet."""
-        return [it for it in (*self._ended, *self.running.values()) if it.index_writes]
+        return [it for it in (*self._ended, *self.running.values()) if it.index_writes.waiting]
 
     def delay(self) -> float | None:
         """Tell in how many seconds the index is to be told what it does not know.
@@ -119,9 +119,8 @@ class IndexTeller:
         :returns: what the index did not take, by recording; it waits on.
         """
         waiting = self.waiting()
-        news = [it.index_writes for it in waiting]
-        is_due = at_once or sum(map(len, news)) >= MAX_GATHERED
-        if not waiting or not (is_due or any(it.due <= now for it in news)):
+        is_due = at_once or any(it.index_writes.due <= now for it in waiting)
+        if not waiting or not (is_due or _count(waiting) >= MAX_GATHERED):
             return {}
         failures: Failures = {}
         for recording in waiting:
@@ -130,18 +129,18 @@ class IndexTeller:
             with self._lock:
                 self._tell(self._index, waiting, may_move_on=True)
         except StorageError as error:  # what is not told stays, for the next batch
-            failures = {it: error for it in waiting if it.index_writes}
+            failures = {it: error for it in waiting if it.index_writes.waiting}
             self._doubt(error)
         else:
             self._failures, self._refused_at = 0, None
-        self._ended = tuple(it for it in self._ended if it.index_writes)
+        self._ended = tuple(it for it in self._ended if it.index_writes.waiting)
         return failures
 
     def _doubt(self, error: StorageError) -> None:
         """Tell whether the index is lost: it is opened again then, or made anew from the files."""
         self._failures += 1
         waiting = self.waiting()
-        count = sum(len(it.index_writes) for it in waiting)
+        count = _count(waiting)
         if count > MAX_WAITING_INDEX_WRITES:
             for recording in waiting:
                 recording.index_writes.clear()
@@ -206,6 +205,8 @@ class IndexTeller:
             return
         told = [(recording, recording.index_writes.waiting) for recording in recordings]
         every = [news for _, waiting in told for news in waiting]
+        if not every:  # another thread was faster
+            return
         hour = horizon.moved((news.hour for news in every), may_move_on=may_move_on)
         is_loose = is_asked and all(news.can_wait for news in every)
         try:
@@ -233,3 +234,8 @@ class IndexTeller:
         path, mode = self._folder / INDEX_NAME, index.loosely() if is_loose else nullcontext()
         with storage_errors(path, "write the index"), mode, index.transaction():
             yield
+
+
+def _count(recordings: Iterable[RecordingWriter]) -> int:
+    """Count the changes that wait."""
+    return sum(len(recording.index_writes.waiting) for recording in recordings)

@@ -105,7 +105,7 @@ class PowerCutTests(SynchronousTestCase):
     )
     def test_rows_wait(self) -> None:
         """What the index does not know, or forgets again, is found in its folders."""
-        self.cut(rows_wait, at_least=20, quick=(3, 20))
+        self.cut(rows_wait, at_least=20, quick=(2, 30))
 
     @proves(
         2,
