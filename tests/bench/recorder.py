@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.processes import MEASURED_CORES, read_line, start, stop
-from tests.integration.test_demo import get
+from tests.integration.program import get
 
 START_SECONDS = 60.0
 

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from axis_nvr.storage.layout import block_path, is_block_id
 from tests.durability import proves
 from tests.integration.peers import require_program
-from tests.integration.test_demo import PATIENCE_SECONDS, Program, get
+from tests.integration.program import PATIENCE_SECONDS, Program, get
 
 #: ``twistd`` on a clock that is two hours early from the moment that the file ``stepped`` is there.
 TWISTD = """

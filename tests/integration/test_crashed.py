@@ -8,7 +8,7 @@ from axis_nvr.media.gop import Gop
 from tests.durability import proves
 from tests.integration.outside import find_nothing_wrong
 from tests.integration.peers import require_program
-from tests.integration.test_players import group, make_source, read_units
+from tests.integration.sources import group, make_source, read_units
 from tests.storage.faults.contract import look_after
 from tests.storage.faults.effort import draw, either
 from tests.storage.faults.fault_files import FaultFiles

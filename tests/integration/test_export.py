@@ -30,7 +30,7 @@ from axis_nvr.services.export.zip_file import zip_pieces
 from axis_nvr.services.export_seal import Sealer
 from axis_nvr.services.state_folder import StateFolder
 from axis_nvr.wire.onvif_export import ExportInfo
-from tests.integration.test_players import (
+from tests.integration.sources import (
     H264,
     PICTURES,
     SOURCES,

@@ -13,7 +13,7 @@ from axis_nvr.storage.files import Files
 from tests.durability import proves
 from tests.integration.outside import find_nothing_wrong
 from tests.integration.peers import require_program
-from tests.integration.test_demo import PATIENCE_SECONDS, TWISTD, Program, get
+from tests.integration.program import PATIENCE_SECONDS, TWISTD, Program, get
 from tests.storage.faults.effort import draw, either
 
 CAMERA = [*TWISTD[:-1], "axis-camera", "--rtsp=tcp:0:interface=127.0.0.1"]

@@ -36,7 +36,7 @@ from tests.integration.peers import (
     start_program,
 )
 from tests.integration.pictures import picture_group
-from tests.integration.test_players import make_source, read_units
+from tests.integration.sources import make_source, read_units
 from tests.services.export.exporting import Store
 from tests.storage.making import START_US
 

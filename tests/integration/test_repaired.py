@@ -7,7 +7,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from axis_nvr.storage.jobs import WriteGop
 from tests.durability import proves
-from tests.integration.test_players import (
+from tests.integration.sources import (
     TOOLS,
     group,
     interleave,

@@ -1,6 +1,5 @@
 """Protected media (SRTP) with real peers: GStreamer's server recorded, its client served."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +10,22 @@ from twisted.trial.unittest import TestCase
 
 from axis_nvr.session.server.srtp import KeySource
 from axis_nvr.simulator.camera import VirtualCamera, virtual_camera
+from tests.integration.clips import (
+    CLIPS,
+    RECORDER,
+    Recorded,
+    camera,
+    compare,
+    complaints,
+    encode,
+    recorded_by_device,
+    samples,
+)
 from tests.integration.peers import (
     check_gstreamer,
     require_program,
     start_gst_server,
     start_peer,
-)
-from tests.integration.test_recording import (
-    CLIPS,
-    RECORDER,
-    Recorded,
-    Sample,
-    camera,
-    complaints,
-    encode,
-    recorded_by_device,
-    samples,
 )
 from tests.protocols.certificates import issue
 
@@ -114,18 +113,12 @@ class RecordingTests(TestCase):
         """What was recorded is the clip from its beginning, with the same times."""
         self.assertEqual([complaints(block) for block in recorded.blocks], [""])
         sent = samples(clip, "v")
-        self._compare_samples(sent, recorded.video)
+        compare(self, sent, recorded.video)
         self.assertGreater(len(recorded.video), 30 * COMPARED_SECONDS)
         sent, found = samples(clip, "a"), recorded.audio
         self.assertGreater(len(found), 48000 / 1024 * COMPARED_SECONDS)
         primed = [it.digest for it in sent].index(found[0].digest)
-        self._compare_samples(sent[primed:], found)
-
-    def _compare_samples(self, sent: Sequence[Sample], found: Sequence[Sample]) -> None:
-        self.assertEqual([it.digest for it in found], [it.digest for it in sent[: len(found)]])
-        for index, (one, other) in enumerate(zip(sent, found, strict=False)):
-            error = (other.seconds - found[0].seconds) - (one.seconds - sent[0].seconds)
-            self.assertLessEqual(abs(error), 0.001 + 1e-6, f"sample {index}")
+        compare(self, sent[primed:], found)
 
 
 class PlayerTests(TestCase):

@@ -13,8 +13,8 @@ from axis_nvr.media.units import AccessUnit, GapReason
 from axis_nvr.services import recording_feed as module
 from axis_nvr.services.recording_feed import BURST_GOPS, MAX_KEPT_GOPS, Allowance
 from axis_nvr.services.recording_job import RecordingJob
-from tests.services.test_recording_job import OUTAGE, START_US, VIDEO, closed, too_slow
-from tests.services.test_recording_job import FakeRecording as Fake
+from tests.services.recording_jobs import OUTAGE, START_US, VIDEO, closed, too_slow
+from tests.services.recording_jobs import FakeRecording as Fake
 
 
 class HeadTests(SynchronousTestCase):
