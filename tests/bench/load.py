@@ -47,6 +47,7 @@ class Client:
     started: float = 0.0
     next_packet: int = 0
     sent_of_packet: int = 0
+    unsent: bytes = b""  # of a report
     next_report: float = 0.0
     lost: bool = False
 
@@ -156,6 +157,10 @@ class LoadServer:
         elif method == "SETUP":
             reply.append("Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
         client.connection.setblocking(True)
+        client.connection.sendall(client.unsent)  # nothing may come between the halves of a frame
+        client.unsent = b""
+        if client.sent_of_packet:
+            self._send_packet(client)
         client.connection.sendall("\r\n".join(["RTSP/1.0 200 OK", *reply, "", ""]).encode() + body)
         if method == "PLAY":
             phase = client.number * 37 % 64 / 64 * GOP_SECONDS
@@ -170,8 +175,12 @@ class LoadServer:
         stop = bisect_right(stream.due, elapsed, client.next_packet)
         try:
             if now >= client.next_report and not client.sent_of_packet:
-                client.connection.send(sender_report(elapsed))
+                client.unsent = sender_report(elapsed)
                 client.next_report = now + REPORT_SECONDS
+            if client.unsent:
+                client.unsent = client.unsent[client.connection.send(client.unsent) :]
+                if client.unsent:
+                    raise BlockingIOError
             while client.next_packet < stop:
                 self._send_packet(client)
         except BlockingIOError:
