@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from axis_nvr.protocols.tick import (
     FLOW_READ_BYTES,
     READ_BYTES,
+    SOURCES_PER_TURN,
     TICK_BYTES,
     TickedConnection,
     TickReader,
@@ -100,6 +101,53 @@ class TickReaderTests(SynchronousTestCase):
         self.clock.pump([0.05] * 3)
         for source in sources:
             self.assertEqual(source.read_at, [0.05, 0.1, 0.15])
+
+    def test_the_reactor_has_turns_between(self) -> None:
+        """Of many sources some are read at once, the others after what else is due by then."""
+        sources = [Source(self.clock) for _ in range(2 * SOURCES_PER_TURN + 1)]
+        for source in sources:
+            self.ticker.add(source)
+        read: list[int] = []
+
+        def look() -> None:
+            read.append(sum(len(source.read_at) for source in sources))
+            if len(read) < 4:
+                self.clock.callLater(0, look)
+
+        self.clock.callLater(0.05, look)
+        self.clock.advance(0.05)
+        self.assertEqual(read, [SOURCES_PER_TURN, 2 * SOURCES_PER_TURN, len(sources), len(sources)])
+        self.clock.advance(0.05)
+        self.assertEqual({len(source.read_at) for source in sources}, {2})
+
+    def test_all_removed_between_two_turns(self) -> None:
+        """What is added then, or within a turn, is read from its own first tick on, and once."""
+        sources = [Source(self.clock) for _ in range(SOURCES_PER_TURN + 1)]
+        late = Source(self.clock)
+
+        def remove_all() -> None:
+            for source in sources:
+                self.ticker.remove(source)
+            self.ticker.add(late)
+            self.ticker.add(sources[-1])
+
+        for when in ("between", "within"):
+            for source in sources:
+                self.ticker.add(source)
+            if when == "between":
+                self.clock.callLater(0.05, remove_all)
+            else:
+                sources[0].read_tick = remove_all  # type: ignore[method-assign]
+            self.clock.advance(0.05)
+            self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+            self.assertEqual(late.read_at + sources[-1].read_at, [])
+            self.clock.advance(0.05)
+            self.assertEqual(len(late.read_at), 1)
+            self.assertEqual(len(sources[-1].read_at), 1)
+            late.read_at.clear()
+            sources[-1].read_at.clear()
+            self.ticker.remove(late)
+            self.ticker.remove(sources[-1])
 
     def test_a_late_tick_does_not_move_the_next(self) -> None:
         """Ticks lie on a grid; those missed are left out, not made up for."""
