@@ -188,7 +188,7 @@ class Discovery(Service):
 
 
 def _bonjour_service(reactor: Any) -> "BonjourService":
-    from axis_nvr.protocols.bonjour import BonjourService  # 3.3 MiB, only if it is asked for
+    from axis_nvr.protocols.bonjour import BonjourService  # 3.1 MiB, only if it is asked for
 
     return BonjourService(reactor)
 
