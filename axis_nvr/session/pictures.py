@@ -9,6 +9,7 @@ parts of them, and leaves everything else, whatever is odd about it, to the gene
     '------------------- head, 8 bytes -----------'-------------- tail ----------------'
 
 - A picture whose fragments are all there is taken as a whole (`axis_nvr.session.picture_shape`).
+- One that the end of the read cuts is left there until the rest has come, if it is not too much.
 - Of others what is there: the first packet, fragments of an open NAL unit, the last one. `head` is
   compared as a number, which grows by 1 from packet to packet since the sequence number is its end,
   and `tail` as bytes. Where the sequence number wraps the loop begins anew: a carry must not become
@@ -79,6 +80,7 @@ class Pictures:
     :param complete: completes the open fragmented NAL unit in the general way; told whether it
         ended with the marker.
     :ivar now: when the read came that is being taken.
+    :ivar is_cut: see `axis_nvr.session.interleaved.Run`.
     """
 
     __slots__ = (
@@ -213,15 +215,15 @@ class Pictures:
         timestamp, frames, contents, end = found
         if timestamp == receiver.timestamp:
             return place
-        _, sync, nal_header, _, _ = shape.beginning
+        beginning = shape.beginning
         size = end - place - frames * self._head_size
-        unit = nal_units.join_picture(nal_header, contents, size)
+        unit = nal_units.join_picture(beginning.nal_header, contents, size)
         if unit is None:
             return place
         nal_units.timestamp = unwrapped = receiver.begin_timestamp(timestamp, self.now)
         self._number += frames
         assert self._format is not None
-        self._take_picture(unwrapped, unit, sync, self._format)
+        self._take_picture(unwrapped, unit, beginning.sync, self._format)
         return end
 
     def _take_part(self, data: bytes, place: int) -> int:
