@@ -11,7 +11,7 @@ from unittest.mock import patch
 from twisted.internet.testing import MemoryReactorClock
 
 import axis_nvr
-from axis_nvr.assembly import recorder
+from axis_nvr.assembly import servers
 from axis_nvr.assembly.foundation import Release
 from axis_nvr.assembly.recorder import make_recorder
 from axis_nvr.config import load_config
@@ -34,7 +34,7 @@ def all_endpoints(folder: Path) -> list[Endpoint]:
         found.extend(make(*arguments, **more))
         return tuple(found)
 
-    with patch.object(recorder, "endpoints", endpoints):
+    with patch.object(servers, "endpoints", endpoints):
         config = load_config(None, {"state_dir": "surface"}, folder)
         release = Release("1", "Feb 14 2026 13:08")
         make_recorder(MemoryReactorClock(), config, release, lambda line: None)
