@@ -8,6 +8,7 @@ stands in the function that needs it, with what it takes.
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -31,13 +32,14 @@ LATE = {
     "zeroconf": "Bonjour",
 }
 
-_LIST = "import sys, axis_nvr.tap; print(*sys.modules)"
+_ROOT = Path(__file__).parents[1]
+_LIST = [sys.executable, "-c", "import sys, axis_nvr.tap; print(*sys.modules)"]
 
 
 class LateImportTests(SynchronousTestCase):
     def test_is_not_loaded_with_the_recorder(self) -> None:
         """A recorder that has just been loaded has loaded nothing that it may never need."""
-        listing = subprocess.run([sys.executable, "-c", _LIST], capture_output=True, check=True)
+        listing = subprocess.run(_LIST, cwd=_ROOT, capture_output=True, check=True)
         loaded = set(listing.stdout.decode().split())
         self.assertIn("axis_nvr.assembly.recorder", loaded)
         self.assertEqual(sorted(loaded & LATE.keys()), [])
