@@ -33,6 +33,8 @@ MARGIN = timedelta(hours=28)
 STEP = timedelta(hours=24)
 
 _FORM = "%Y%m%d_%H"
+#: Behind every hour.
+_NOWHERE = "99999999_99"
 
 
 def read_horizon(index: Index) -> str | None:
@@ -57,25 +59,24 @@ class Horizon:
 
     @classmethod
     def of(cls, index: Index, first: str) -> "Horizon":
-        """Read the horizon of an index, or give it its first.
+        """Read the horizon of an index, or give it its first; a disk that is full has none so far.
 
         :param first: an hour before which nothing is unknown.
-        :raises StorageError: the index cannot be read, or written.
+        :raises StorageError: the index cannot be read.
         """
         hour = read_horizon(index)
+        horizon = cls(index, _NOWHERE if hour is None else hour)
         if hour is None:
-            hour = first
-            with index.transaction():
-                index.set_state(HORIZON_STATE, hour)
-        return cls(index, hour)
+            horizon.reach(first, margin=timedelta())
+        return horizon
 
-    def reach(self, hour: str) -> bool:
+    def reach(self, hour: str, margin: timedelta = MARGIN) -> bool:
         """See that what is in the folder of an hour is found, before anything is put there.
 
         :returns: False if the index does not take it.
         """
         if hour < self.hour:
-            lower = _before(hour, MARGIN)
+            lower = _before(hour, margin)
             try:
                 with self._index.transaction():
                     self._index.set_state(HORIZON_STATE, lower)

@@ -3,7 +3,8 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import StorageError, StorageErrorKind
-from axis_nvr.storage.horizon import Horizon, read_horizon
+from axis_nvr.storage.horizon import HORIZON_STATE, Horizon, read_horizon
+from axis_nvr.storage.index import Index
 from axis_nvr.storage.index_news import GATHER_SECONDS
 from axis_nvr.storage.layout import local_stamp
 from axis_nvr.storage.recording import RecordingWriter
@@ -71,6 +72,27 @@ class MovedTests(SynchronousTestCase):
         self.bench.disk.process([])
         self.assertEqual(len(list(self.bench.disk.place.index.blocks())), 1)
         self.assertLess(self.read() or "", self.hour(-3 * DAY_US))
+
+    def test_a_disk_that_is_full_from_the_start(self) -> None:
+        """An index that has none yet, and takes none, opens all the same; nothing waits then."""
+
+        def refuse(index: Index, name: str, value: str | None) -> None:
+            raise StorageError(StorageErrorKind.FULL, self.bench.folder, "full")
+
+        index = self.bench.disk.place.index
+        with index.transaction():
+            index.set_state(HORIZON_STATE, None)
+        self.bench.disk.stop()
+        refusing = self.patch(Index, "set_state", refuse)
+        self.bench = Bench(str(self.bench.folder), is_told=False)
+        self.bench.disk.start()
+        self.addCleanup(self.bench.disk.stop)
+        recording = self.bench.open()
+        self.assertIsNone(read_horizon(self.bench.disk.place.index))
+        refusing.restore()
+        self.horizon = self.bench.disk.place.horizon
+        self.write(recording, 0)
+        self.assertEqual(self.read(), self.hour(-28 * HOUR_US))
 
     def test_it_moves_on(self) -> None:
         """Behind what was told, a day at a time, and not before repair has looked."""
