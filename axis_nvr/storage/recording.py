@@ -286,8 +286,17 @@ class RecordingWriter:
             else:
                 block.writer.start_sync(submit)
 
+    @property
+    def has_papers(self) -> bool:
+        """Whether `sync` will write XML: a block or the recording begins or ends."""
+        return self._is_closing or any(
+            block.is_finished or not block.is_announced for block in self._touched
+        )
+
     def sync(self, now: float) -> None:
         """Make all that was written durable, and lay out what the index is to be told.
+
+        It may run in another thread, beside that of other recordings.
 
         :raises StorageError: something of it is not.
         """

@@ -9,6 +9,7 @@ batches and fewer syncs. A batch may be empty, when it is time to tell the index
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import tzinfo
+from functools import partial
 from pathlib import Path
 
 from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
@@ -237,7 +238,8 @@ class DiskWriter:
 
         All files are on their way before the first is waited for, synced side by side where there
         are threads for it: so the disk has them together, and those that wait share a commit of the
-        file system's journal.
+        file system's journal. So are XML and names of recordings and blocks that begin or end: each
+        of them waits for the disk four times.
 
         :param has_failed: something of the batch could not even be written.
         """
@@ -247,9 +249,15 @@ class DiskWriter:
         if len(touched) > 1:
             for recording in touched:
                 recording.start_sync(self.submit)
+        submit = self.submit if len(touched) > 1 else None
+        syncing: dict[RecordingWriter, Callable[[], None]] = {}
         for recording in touched:
+            sync = partial(recording.sync, now)
+            by_others = submit if recording.has_papers else None
+            syncing[recording] = sync if by_others is None else by_others(sync).wait
+        for recording, finish in syncing.items():
             try:
-                recording.sync(now)
+                finish()
             except StorageError as error:
                 failures[recording] = error
         is_well = not (has_failed or failures) and self.space.free_bytes >= GATHER_FREE_BYTES

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from axis_nvr.media.gop import Gop
@@ -77,6 +78,7 @@ class FailingFiles(Files):
         self.calls: list[tuple[str, str]] = []
         self._names: dict[int, str] = {}
         self._failures: list[tuple[str, str, int, Callable[[], Exception]]] = []
+        self._lock = Lock()
 
     def fail(
         self,
@@ -95,13 +97,14 @@ class FailingFiles(Files):
 
     def _called(self, operation: str, name: str) -> None:
         self.calls.append((operation, name))
-        for at, (failing, suffix, skip, error) in enumerate(self._failures):
-            if operation == failing and name.endswith(suffix):
-                if skip:
-                    self._failures[at] = (failing, suffix, skip - 1, error)
-                    return
-                del self._failures[at]
-                raise error()
+        with self._lock:  # files are synced by several threads
+            for at, (failing, suffix, skip, error) in enumerate(self._failures):
+                if operation == failing and name.endswith(suffix):
+                    if skip:
+                        self._failures[at] = (failing, suffix, skip - 1, error)
+                        return
+                    del self._failures[at]
+                    raise error()
 
     def create(self, path: Path) -> int:
         self._called("create", path.name)

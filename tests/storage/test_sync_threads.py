@@ -2,11 +2,14 @@
 
 import errno
 import threading
+from functools import partial
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import StorageError
-from axis_nvr.storage.jobs import WriteGop
+from axis_nvr.storage.jobs import CloseRecording, WriteGop
+from axis_nvr.storage.papers import Papers
 from axis_nvr.storage.sync_threads import SYNC_THREADS, SyncThreads
 from tests.durability import proves
 from tests.storage.making import START_US, Bench, video_gop
@@ -75,4 +78,55 @@ class SyncThreadsTests(SynchronousTestCase):
         sizes = {path.name: path.stat().st_size for path in bench.blocks()}
         others = {size for name, size in sizes.items() if name != broken}
         self.assertLess(sizes[broken], min(others))
+        bench.disk.stop()
+
+    @proves(
+        2,
+        fault="a disk that is slow to take names",
+        moment="when many recordings begin in one batch",
+        outcome="their XML is made durable side by side",
+    )
+    def test_many_that_begin(self) -> None:
+        """Recordings that begin or end together wait for the disk together, not in a row."""
+        bench = Bench(self.mktemp())
+        bench.disk.start()
+        bench.disk.submit = self.pool.submit
+        recordings = [bench.open() for _ in range(SYNC_THREADS)]
+        for job in (partial(WriteGop, gop=video_gop(START_US)), CloseRecording):
+            meeting = threading.Barrier(SYNC_THREADS)
+            threads: set[threading.Thread] = set()
+            put = Papers.write_recording
+
+            def meet(self: Papers, *arguments: Any) -> None:
+                threads.add(threading.current_thread())  # noqa: B023
+                meeting.wait(10)  # noqa: B023
+                put(self, *arguments)  # noqa: B023
+
+            patch = self.patch(Papers, "write_recording", meet)
+            outcomes = bench.disk.process([job(it) for it in recordings])
+            patch.restore()
+            self.assertEqual(outcomes, [None] * SYNC_THREADS)
+            self.assertEqual(len(threads), SYNC_THREADS)
+        bench.disk.stop()
+        self.assertEqual(len(bench.blocks()), SYNC_THREADS)
+
+    @proves(
+        2,
+        fault="XML that the disk does not take",
+        moment="when many recordings begin in one batch",
+        outcome="only the groups of that recording are lost and noted",
+    )
+    def test_one_of_many_that_begin(self) -> None:
+        """The one whose XML fails has nothing stored; it begins with its next group."""
+        bench = Bench(self.mktemp())
+        bench.disk.start()
+        bench.disk.submit = self.pool.submit
+        recordings = [bench.open() for _ in range(4)]
+        bench.files.fail("rename", "recording.xml", error=lambda: OSError(errno.EIO, "I/O"))
+        outcomes = bench.disk.process([WriteGop(it, video_gop(START_US)) for it in recordings])
+        self.assertEqual([isinstance(it, StorageError) for it in outcomes].count(True), 1)
+        self.assertEqual(len(bench.blocks()), 3)
+        later = video_gop(START_US + 2_000_000)
+        self.assertEqual(bench.disk.process([WriteGop(it, later) for it in recordings]), [None] * 4)
+        self.assertEqual(len(bench.blocks()), 4)
         bench.disk.stop()
