@@ -13,7 +13,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 #: Modules that bring others with them, and who wants them. Bonjour takes 3.1 MiB, notifications by
-#: mail and HTTP 2.0, MP4 and checks of disks 0.5, stream_zip 2.1.
+#: mail and HTTP 2.0, MP4 0.4, stream_zip 2.1.
 LATE = {
     "axis_nvr.protocols.bonjour": "who announces by Bonjour",
     "axis_nvr.media.mp4": "an export as MP4",
@@ -21,11 +21,9 @@ LATE = {
     "axis_nvr.services.actions.notification_smtp": "an action that sends mail",
     "axis_nvr.services.export_seal": "an export as MP4",
     "axis_nvr.simulator": "the demonstration",
-    "axis_nvr.storage.checking.offline": "a check of a disk",
     "axis_nvr.wire.isobmff": "an export as MP4",
     "email.policy": "mail",
     "stream_zip": "an encrypted export",
-    "tomllib": "a configuration file",
     "twisted.application.internet": "clients that Twisted reconnects",
     "twisted.mail": "mail",
     "twisted.web.client": "HTTP",

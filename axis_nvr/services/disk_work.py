@@ -15,7 +15,7 @@ While any of these is under way the disk is not used, and none other of them is 
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from twisted.internet import defer
 from twisted.internet.interfaces import IReactorTime
@@ -26,11 +26,10 @@ from axis_nvr.services.disk_holds import Hold
 from axis_nvr.services.disk_jobs import Action, DiskJob, DiskJobs
 from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.disk_settings import DiskSettings
+from axis_nvr.storage.checking.offline import Checking, check_unused, mend_unused
 from axis_nvr.storage.files import Files, IFiles
+from axis_nvr.storage.wiping import wipe
 from axis_nvr.words import count_words
-
-if TYPE_CHECKING:
-    from axis_nvr.storage.checking.offline import Checking
 
 #: A disk that is to be let go of is waited for so long, in seconds.
 LET_GO_SECONDS = 20.0
@@ -121,16 +120,12 @@ class DiskWork:
         return "mounted" if self._keepers[job.disk_id].is_mounted else "to be mounted later"
 
     async def _check(self, job: DiskJob) -> str:
-        from axis_nvr.storage.checking.offline import check_unused  # 0.2 MiB
-
         return await self._look_over(job, check_unused(self._files, self._folder(job)))
 
     async def _repair(self, job: DiskJob) -> str:
-        from axis_nvr.storage.checking.offline import mend_unused
-
         return await self._look_over(job, mend_unused(self._files, self._folder(job)))
 
-    async def _look_over(self, job: DiskJob, checking: "Checking") -> str:
+    async def _look_over(self, job: DiskJob, checking: Checking) -> str:
         await self.let_go(job.disk_id, Hold.WORK)
         try:
             await self._encryption(job.disk_id).admit()
@@ -160,8 +155,6 @@ class DiskWork:
             await encryption.make_file_system(passphrase)
             self._keepers[job.disk_id].forget()
             return "encrypted and empty"
-        from axis_nvr.storage.wiping import wipe
-
         await encryption.admit()
         wiped = await self._jobs.go_through(job, wipe(self._files, disk.folder))
         words = f"{count_words(wiped.files, 'file')} removed"

@@ -4,9 +4,10 @@ H.264, H.265 and MPEG-4 audio write their headers bit by bit. `BitReader` is a
 `bitstring.Reader` that speaks the specifications' descriptors, checks every value against the
 range its semantics allow, and knows no other failure than `WireError`.
 
-A read takes some microseconds; headers read this way change once in hours. bitstring is loaded with
-the first of them: it takes 2.4 MiB, which a recorder of JPEG or G.711 never needs.
+A read takes some microseconds; headers read this way change once in hours.
 """
+
+from bitstring import Bits, Reader
 
 from axis_nvr.errors import WireError
 
@@ -24,8 +25,6 @@ class BitReader:
     """
 
     def __init__(self, data: bytes | memoryview, source: str) -> None:
-        from bitstring import Bits, Reader  # 2.4 MiB, see above
-
         self.source = source
         self._reader = Reader(Bits.from_bytes(bytes(data)))
 
