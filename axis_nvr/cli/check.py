@@ -17,6 +17,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -30,6 +32,7 @@ from axis_nvr.cli.command import (
 )
 from axis_nvr.cli.progress import ProgressBar
 from axis_nvr.errors import StorageError, StorageErrorKind
+from axis_nvr.storage.asking import ask_to_tell
 from axis_nvr.storage.checking.disk import DiskCheck
 from axis_nvr.storage.checking.findings import Finding, Looked, Loss
 from axis_nvr.storage.checking.mending import DiskMender, finish_open
@@ -172,13 +175,10 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace, index: Index, mender: DiskMender | None) -> int:
-    check = DiskCheck(
-        cast(IFiles, Files()),
-        arguments.disk,
-        index,
-        reads_media=not arguments.quick,
-        mender=mender,
-    )
+    files = cast(IFiles, Files())
+    check = DiskCheck(files, arguments.disk, index, reads_media=not arguments.quick, mender=mender)
+    if mender is None:
+        check = replace(check, catch_up=partial(ask_to_tell, files, arguments.disk))
     blocks, size_bytes = check.totals()
     bar = ProgressBar(blocks, 0 if arguments.quick else size_bytes, sys.stderr)
     report = Report(sys.stdout, bar, is_json=arguments.json)

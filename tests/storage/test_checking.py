@@ -16,6 +16,7 @@ from axis_nvr.storage.checking.disk import DiskCheck
 from axis_nvr.storage.checking.findings import Finding, FindingKind, Looked, Loss
 from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.storage.index import Index, RecordingRow
+from axis_nvr.storage.schema import REBUILD_STATE
 from tests.durability import proves
 from tests.storage.making import AUDIO, START_US, Bench, gop_of, sound_gop, unit, video_gop
 
@@ -549,4 +550,26 @@ class RunningDiskTests(SynchronousTestCase):
                 index.add_recording(RecordingRow(names[1], START_US, None, "", "", "", ""))
 
         check = DiskCheck(cast(IFiles, Files()), self.bench.folder, self.index, wait=wait)
+        self.assertEqual([one for one in check.run() if isinstance(one, Finding)], [])
+
+    def test_rows_that_wait(self) -> None:
+        """What the index has not been told yet is no finding: a recorder that is asked tells it."""
+        index = self.bench.disk.place.index
+        with index.transaction():
+            index.set_state(REBUILD_STATE, None)
+        self.bench.is_told = False
+        more = self.bench.open()
+        for at in (400, 800):
+            for recording in (self.recording, more):
+                self.bench.write(recording, video_gop(START_US + at * SECOND))
+        self.bench.close(more)
+        kinds = [found.kind for found in self.check()]
+        self.assertEqual(kinds, [FindingKind.NOT_INDEXED] * 3, "two blocks and a recording")
+        check = DiskCheck(
+            cast(IFiles, Files()),
+            self.bench.folder,
+            self.index,
+            wait=lambda seconds: None,
+            catch_up=self.bench.disk.catch_up,
+        )
         self.assertEqual([one for one in check.run() if isinstance(one, Finding)], [])

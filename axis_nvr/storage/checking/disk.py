@@ -2,7 +2,8 @@
 
 Nothing is held in memory but a page of rows, and nothing is changed unless there is a mender. A
 disk that is being recorded to can be checked too: what seems wrong is asked for again in the index
-before it is told, and is told only if its row has not changed meanwhile.
+before it is told, and is told only if its row has not changed meanwhile. What the index does not
+know is told only if it still does not once it was told what waits.
 """
 
 import time
@@ -63,6 +64,7 @@ class DiskCheck:
     :param reads_media: read every cluster; without it, XML, rows and sizes only.
     :param wait: lets so many seconds go by.
     :param mender: mends what is found, where nobody else writes to the disk.
+    :param catch_up: has the index told what a recorder knows to be durable.
     """
 
     files: IFiles
@@ -71,6 +73,7 @@ class DiskCheck:
     reads_media: bool = True
     wait: Callable[[float], None] = time.sleep
     mender: Mender | None = None
+    catch_up: Callable[[], object] = lambda: None
 
     def totals(self) -> Totals:
         """Tell how much there is to be checked.
@@ -109,13 +112,17 @@ class DiskCheck:
     def _unknown(self) -> Iterator[Finding]:
         """Tell what the index does not know; of one that is being made anew, only that it is."""
         is_told = False
-        for found in check_strangers(self.files, self.folder, self.index, self.wait):
+        for found in check_strangers(self.files, self.folder, self.index, self._wait):
             if found.kind is not FindingKind.NOT_INDEXED or not self._is_rebuilding():
                 yield found
             elif not is_told:
                 is_told = True
                 message = "the index is not made from the files yet: a recorder goes on with it"
                 yield Finding(FindingKind.INDEX_INCOMPLETE, "", "", message)
+
+    def _wait(self, seconds: float) -> None:
+        self.wait(seconds)
+        self.catch_up()
 
     def _is_rebuilding(self) -> bool:
         return has_table(self.index, "nvr_state") and self.index.state(REBUILD_STATE) is not None
