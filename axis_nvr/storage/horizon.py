@@ -85,16 +85,14 @@ class Horizon:
             self.hour = lower
         return True
 
-    def moved(self, hours: Iterable[str], *, may_move_on: bool) -> str:
-        """Give what the horizon is after a transaction that tells of something in these hours.
+    def moved_on(self, hours: Iterable[str]) -> str:
+        """Give what the horizon is after a transaction that tells all that waits.
 
-        :param may_move_on: it tells all that waits.
+        :param hours: of what it tells; those that are empty do not count.
         """
         lowest = min(filter(None, hours), default=self.hour)
-        if lowest < self.hour:
-            return _before(lowest, MARGIN)
         is_far = self.hour < _before(lowest, MARGIN + STEP)
-        return _before(lowest, MARGIN) if is_far and may_move_on and self.is_settled else self.hour
+        return _before(lowest, MARGIN) if is_far and self.is_settled else self.hour
 
 
 def _before(hour: str, delta: timedelta) -> str:

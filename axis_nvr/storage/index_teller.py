@@ -98,7 +98,8 @@ class IndexTeller:
 
     def waiting(self) -> list[RecordingWriter]:
         """Give the recordings of which the index does not know all yet."""
-        return [it for it in (*self._ended, *self.running.values()) if it.index_writes.waiting]
+        every = dict.fromkeys((*self._ended, *self.running.values()))  # one may be in both
+        return [it for it in every if it.index_writes.waiting]
 
     def delay(self) -> float | None:
         """Tell in how many seconds the index is to be told what it does not know.
@@ -198,7 +199,8 @@ class IndexTeller:
     ) -> None:
         """Write to the index what it does not know yet, in one transaction; the lock is held.
 
-        :param may_move_on: these are all recordings of which something waits.
+        :param may_move_on: these are all recordings of which something waits, and this is the
+            writer's thread: the horizon may move on.
         """
         horizon = self._horizon
         if index is None or horizon is None:
@@ -207,13 +209,15 @@ class IndexTeller:
         every = [news for _, waiting in told for news in waiting]
         if not every:  # another thread was faster
             return
-        hour = horizon.moved((news.hour for news in every), may_move_on=may_move_on)
+        hour = horizon.hour
+        if may_move_on:
+            hour = horizon.moved_on(news.hour for news in every)
         is_loose = is_asked and all(news.can_wait for news in every)
         try:
             with self._transaction(index, is_loose=is_loose):
                 for news in every:
                     news.write(index)
-                if hour != horizon.hour:
+                if may_move_on and hour != horizon.hour:
                     index.set_state(HORIZON_STATE, hour)
         except StorageError as error:
             if is_asked or not isinstance(error.__cause__, sqlite3.IntegrityError):
@@ -225,7 +229,8 @@ class IndexTeller:
                 with suppress(StorageError):
                     self._tell(index, [recording])
             raise
-        horizon.hour = hour
+        if may_move_on:
+            horizon.hour = hour
         for recording, waiting in told:
             recording.index_writes.forget(len(waiting))
 
