@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.cli.main import main
 from axis_nvr.media.units import Gap, GapReason
+from axis_nvr.storage import asking
 from axis_nvr.storage.recording import RecordingDetails
 from tests.storage.making import START_US, Bench, video_gop
 
@@ -41,6 +42,10 @@ class CliCase(SynchronousTestCase):
 
 
 class CliTests(CliCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(asking, "PATIENCE_SECONDS", 0.0)  # a disk without its thread does not answer
+
     def test_ls(self) -> None:
         """A line for each recording; no text of it reaches the terminal as a command."""
         code, output, errors = self.call("ls", self.disk)
@@ -74,7 +79,21 @@ class CliTests(CliCase):
         """An unknown recording is said, and is exit code 1."""
         code, output, errors = self.call("show", self.disk, "other")
         self.assertEqual((code, output), (1, ""))
-        self.assertIn("other", errors)
+        self.assertIn("there is no recording 'other'", errors)
+
+    def test_a_block_that_is_being_written(self) -> None:
+        """It counts with the size that its file has by now."""
+        bench = Bench(self.disk)
+        bench.disk.start()
+        self.addCleanup(bench.disk.stop)
+        bench.write(bench.open(RecordingDetails("yard", "fps=25")), video_gop(START_US))
+        told = json.loads(self.call("ls", "--json", self.disk)[1])
+        (row,) = (row for row in told if row["device"] == "yard")
+        (written,) = (path for path in bench.blocks() if path != self.block)
+        self.assertGreater(written.stat().st_size, 0)
+        self.assertEqual((row["stoptime"], row["size"]), (None, written.stat().st_size))
+        shown = self.call("show", self.disk, row["recordingid"])[1]
+        self.assertNotIn(" 0 B ", shown)
 
     def test_check(self) -> None:
         """Nothing found is 0; something found is 1, and is told."""
@@ -140,5 +159,21 @@ class CliTests(CliCase):
         """A folder that is no disk, or no arguments at all, is exit code 2."""
         code, _, errors = self.call("ls", self.disk + "-nowhere")
         self.assertEqual(code, 2)
-        self.assertIn("absent", errors)
+        self.assertIn("No such file or directory (absent)", errors)
         self.assertEqual(self.call()[0], 2)
+        for command in (["ls"], ["check"], ["check", "--repair"], ["locks"], ["unlock", "--", "x"]):
+            name, *rest = command
+            code, _, errors = self.call(name, str(self.block.parent), *rest)
+            self.assertEqual(code, 2, command)
+            self.assertIn("no disk of a recorder: it has no index.db; a disk", errors)
+
+    def test_the_folder_above_a_disk(self) -> None:
+        """The disk within a folder is named: a state folder is easily taken for its disk."""
+        code, _, errors = self.call("ls", str(Path(self.disk).parent))
+        self.assertEqual(code, 2)
+        self.assertIn(f"it has no index.db, but {self.disk} has", errors)
+
+    def test_version(self) -> None:
+        """Which version it is, for who reports what it did."""
+        code, output, _ = self.call("--version")
+        self.assertEqual((code, output.split()[0]), (0, "axis_nvr"))

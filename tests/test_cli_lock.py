@@ -58,7 +58,7 @@ class LockTests(CliCase):
                 2,
                 ("lock", self.disk, RECORDING, "--reason", "x", "--from", "2030-01-01T00:00:00Z"),
             ),
-            ("no index", 2, ("lock", self.mktemp(), RECORDING, "--reason", "x")),
+            ("No such file or directory", 2, ("lock", self.mktemp(), RECORDING, "--reason", "x")),
             ("no lock 'x'", 1, ("unlock", self.disk, "x")),
         ):
             found, output, errors = self.call(*arguments)

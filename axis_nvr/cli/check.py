@@ -28,6 +28,7 @@ from axis_nvr.cli.command import (
     Command,
     disk_arguments,
     index_of,
+    index_path,
     printable,
 )
 from axis_nvr.cli.progress import ProgressBar
@@ -40,7 +41,7 @@ from axis_nvr.storage.checking.pace import Pace, idle_io
 from axis_nvr.storage.files import Files, IFiles, storage_errors
 from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import Index
-from axis_nvr.storage.layout import INDEX_NAME, LOCK_NAME, utc_text
+from axis_nvr.storage.layout import LOCK_NAME, utc_text
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -139,8 +140,7 @@ def _whole_disk(folder: Path) -> Iterator[tuple[Index, DiskMender]]:
     :raises StorageError: a recorder uses it, or it cannot be written.
     """
     files = cast(IFiles, Files())
-    with storage_errors(folder / INDEX_NAME, "open the index"):
-        files.identity(folder / INDEX_NAME)  # what has none is for ``rebuild``
+    path = index_path(folder)  # what has none is for ``rebuild``
     try:
         with storage_errors(folder / LOCK_NAME, "lock the disk"):
             lock = files.lock(folder / LOCK_NAME)
@@ -153,7 +153,7 @@ def _whole_disk(folder: Path) -> Iterator[tuple[Index, DiskMender]]:
         )
         raise StorageError(error.kind, folder, message) from error
     try:
-        index = Index.open(files, folder / INDEX_NAME, int(time.time() * 1e6))
+        index = Index.open(files, path, int(time.time() * 1e6))
         try:
             premises = Premises(files, folder, index, time.time, lambda: ())
             finish_open(premises)

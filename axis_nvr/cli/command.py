@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.storage.asking import ask_to_tell
 from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.storage.index import Index
@@ -88,11 +89,35 @@ def have_it_told(disk: Path) -> None:
         print(f"axis-nvr: {words}", file=sys.stderr)
 
 
+def index_path(disk: Path) -> Path:
+    """Give the index of a disk.
+
+    :raises StorageError: the folder is no disk; one within it is named, if there is one.
+    """
+    files, path = Files(), disk / INDEX_NAME
+    if files.exists(path):
+        return path
+    try:
+        names = sorted(files.list_folder(disk))
+    except OSError as error:
+        words = error.strerror or str(error)
+    else:
+        disks = (disk / name for name in names if files.exists(disk / name / INDEX_NAME))
+        near = next(disks, None)
+        words = f"no disk of a recorder: it has no {INDEX_NAME}" + (
+            "; a disk whose index is lost gets one by axis-nvr rebuild"
+            if near is None
+            else f", but {near} has"
+        )
+    raise StorageError(StorageErrorKind.ABSENT, disk, words)
+
+
 @contextmanager
 def index_of(arguments: argparse.Namespace) -> Iterator[Index]:
     """Open the index of the disk that a command is about."""
+    path = index_path(arguments.disk)
     have_it_told(arguments.disk)
-    index = Index.open_read_only(Files(), arguments.disk / INDEX_NAME)
+    index = Index.open_read_only(Files(), path)
     try:
         yield index
     finally:

@@ -19,6 +19,7 @@ from axis_nvr.cli.command import (
     disk_arguments,
     have_it_told,
     index_of,
+    index_path,
     print_json,
     print_table,
     printable,
@@ -28,7 +29,7 @@ from axis_nvr.cli.command import (
 from axis_nvr.errors import StorageError, StorageErrorKind, WireError
 from axis_nvr.storage.files import Files
 from axis_nvr.storage.index import Index
-from axis_nvr.storage.layout import INDEX_NAME, parse_utc
+from axis_nvr.storage.layout import parse_utc
 from axis_nvr.storage.locks import Locks, find_locks
 from axis_nvr.storage.locks_xml import MAX_OWNER_LENGTH, Lock
 
@@ -79,9 +80,7 @@ def known_locks(index: Index, recording_id: str | None = None) -> list[Lock]:
 @contextmanager
 def _locks(arguments: argparse.Namespace) -> Iterator[Locks]:
     """Open a disk that exists for locking."""
-    files, path = Files(), arguments.disk / INDEX_NAME
-    if not files.exists(path):
-        raise StorageError(StorageErrorKind.ABSENT, path, "there is no index")
+    files, path = Files(), index_path(arguments.disk)
     have_it_told(arguments.disk)
     index = Index.open(files, path, int(time.time() * 1e6))
     try:

@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 
 from axis_nvr.cli.check import CHECK
 from axis_nvr.cli.command import EXIT_FAILED, EXIT_OK
@@ -24,12 +25,20 @@ COMMANDS = (LS, SHOW, LOCK, UNLOCK, LOCKS, CHECK, REBUILD, VERIFY)
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
     parser = argparse.ArgumentParser(prog="axis-nvr", description="Look at a recorder's disks.")
+    parser.add_argument("--version", action="version", version=f"axis_nvr {_version()}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         subparser = subparsers.add_parser(command.name, help=command.help, description=command.help)
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run)
     return parser
+
+
+def _version() -> str:
+    try:
+        return version("axis_nvr")
+    except PackageNotFoundError:
+        return "of a checkout"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

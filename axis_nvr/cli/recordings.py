@@ -3,6 +3,8 @@
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from axis_nvr.cli.command import (
@@ -19,9 +21,33 @@ from axis_nvr.cli.command import (
     utc_or_none,
 )
 from axis_nvr.cli.lock import known_locks, lock_json, print_locks
+from axis_nvr.errors import WireError
 from axis_nvr.media.units import Gap
-from axis_nvr.storage.index import BlockRow, RecordingRow
+from axis_nvr.storage.files import Files
+from axis_nvr.storage.index import BlockRow, Index, RecordingRow
+from axis_nvr.storage.layout import block_file, recording_folder
 from axis_nvr.words import size_words
+
+
+def _blocks(index: Index, disk: Path, recording_id: str) -> list[BlockRow]:
+    """Give a recording's blocks; one that is being written is as large as its file is by now."""
+    return [
+        replace(block, size_bytes=_file_size(disk, block)) if block.stop_us is None else block
+        for block in index.blocks(recording_id)
+    ]
+
+
+def _file_size(disk: Path, block: BlockRow) -> int:
+    files = Files()
+    try:
+        folder = recording_folder(disk, block.recording_id)
+        fd = files.open_read(block_file(folder, block.block_id))
+    except (OSError, WireError):
+        return block.size_bytes
+    try:
+        return files.size(fd)
+    finally:
+        files.close(fd)
 
 
 def _recording_json(
@@ -75,7 +101,9 @@ def _status(block: BlockRow) -> str:
 
 def _list_recordings(arguments: argparse.Namespace) -> int:
     with index_of(arguments) as index:
-        found = [(row, list(index.blocks(row.recording_id))) for row in index.recordings()]
+        found = [
+            (row, _blocks(index, arguments.disk, row.recording_id)) for row in index.recordings()
+        ]
         locked = {lock.recording_id for lock in known_locks(index)}
     if arguments.json:
         print_json(
@@ -111,9 +139,10 @@ def _show_recording(arguments: argparse.Namespace) -> int:
     with index_of(arguments) as index:
         row = next(index.recordings(arguments.recording), None)
         if row is None:
-            print(f"axis-nvr: no recording {arguments.recording}", file=sys.stderr)
+            words = f"{arguments.disk}: there is no recording {arguments.recording!r}"
+            print(f"axis-nvr: {words}; ls tells which there are", file=sys.stderr)
             return EXIT_FOUND
-        blocks = list(index.blocks(row.recording_id))
+        blocks = _blocks(index, arguments.disk, row.recording_id)
         gaps = list(index.gaps(row.recording_id))
         locks = known_locks(index, row.recording_id)
     told = _recording_json(row, blocks, locked=bool(locks))

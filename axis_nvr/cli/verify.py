@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from axis_nvr.cli.command import EXIT_FOUND, EXIT_OK, Command, print_json, printable, time_words
-from axis_nvr.errors import StorageError, StorageErrorKind
+from axis_nvr.errors import StorageError, StorageErrorKind, WireError
 from axis_nvr.services.export_seal import Verdict, verify
 from axis_nvr.wire.onvif_export import SealedFile
 
@@ -29,6 +29,9 @@ def _verify(arguments: argparse.Namespace) -> int:
             sealed, verdicts = verify(read, path.stat().st_size, progress)
     except OSError as error:
         raise StorageError(StorageErrorKind.ABSENT, path, error.strerror or str(error)) from error
+    except WireError as error:
+        words = f"{path}: no whole MP4 export, and only those are signed: {error.message}"
+        raise WireError(words, offset=error.offset, source=error.source) from error
     is_good = bool(verdicts) and all(v.is_valid for v in verdicts) and verdicts[-1].covers_all
     if arguments.json:
         print_json(_told(sealed, verdicts, is_good=is_good))

@@ -214,4 +214,6 @@ class CommandTests(SynchronousTestCase):
         """Another file, or none, is told in words."""
         code, text = self.call(MEDIA)
         self.assertEqual((code, "0 meta boxes" in text), (2, True))
+        code, text = self.call(b"# a text")
+        self.assertEqual((code, "no whole MP4 export" in text), (2, True))
         self.assertEqual(main(["verify", "nowhere.mp4"]), 2)
