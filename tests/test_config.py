@@ -26,6 +26,7 @@ DISK = '[disk.A]\nfolder = "a"\n'
 WRONG: list[tuple[str, str, list[str]]] = [
     ("no TOML", "camera = [", ["not TOML"]),
     ("unknown key", "colour = 1", ["colour", "not a key"]),
+    ("misspelt key", "camara = 1", ["camara is not a key", "; camera is"]),
     ("unknown table", "[storage]\nx = 1", ["storage", "not a key"]),
     ("state_dir of another type", "state_dir = 5", ["state_dir", "text", "whole number"]),
     ("state_dir empty", 'state_dir = ""', ["state_dir", "folder"]),
@@ -48,6 +49,7 @@ WRONG: list[tuple[str, str, list[str]]] = [
     ("two disks of one id", 'disk = ["A=x", "A=y"]', ["disk", "A twice"]),
     ("two disks in one folder", 'disk = ["A=x", "B=x"]', ["disk", "folder", "twice"]),
     ("disk table without folder", "[disk.A]\ncleanup = 'fifo'", ["[disk.A]", "folder", "missing"]),
+    ("disk folder misspelt", "[disk.A]\nfoldr = 'a'", ["folder is missing; foldr is not a key"]),
     ("unknown disk key", DISK + "size = 1", ["[disk.A]", "size", "not a key"]),
     ("unknown clean-up", DISK + 'cleanup = "lifo"', ["[disk.A]", "cleanup", "fifo, none"]),
     ("level out of range", DISK + "level_percent = 100", ["level_percent", "1 to 99"]),
@@ -86,6 +88,12 @@ WRONG: list[tuple[str, str, list[str]]] = [
     ("absent ca", CAMERA + 'ca = "absent.pem"', ["ca", "absent.pem", "cannot be read"]),
     ("ca of another type", CAMERA + "ca = true", ["ca", "text"]),
     ("interface no address", CAMERA + 'interface = "eth0"', ["interface", "IP address"]),
+    ("camera without id", "[[camera]]\nname = 'x'", ["number 1", "id is missing"]),
+    (
+        "camera address misspelt",
+        "[[camera]]\nid = 'x'\nadress = 'y'",
+        ["'x'", "adress is not", "; address is"],
+    ),
     ("unknown camera key", CAMERA + 'user = "x"', ["'front'", "user", "not a key"]),
     ("password alone", CAMERA + 'password = "s3cret"', ["username"]),
     ("password of another type", CAMERA + "password = 1", ["password", "text"]),

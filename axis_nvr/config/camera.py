@@ -42,6 +42,8 @@ def read_cameras(tables: Iterable[Table]) -> tuple[CameraConfig, ...]:
 
 
 def _camera(table: Table) -> CameraConfig:
+    if "id" not in table:
+        raise table.missing("id")
     camera_id = table.text("id")
     if not 0 < len(camera_id) <= MAX_CAMERA_ID_LENGTH:
         raise table.wrong("id", f"must be a text of 1 to {MAX_CAMERA_ID_LENGTH} characters")
@@ -69,13 +71,13 @@ def _camera(table: Table) -> CameraConfig:
         else None,
         events_by=table.one_of("events_by", EVENTS_BY, EVENTS_BY[0]),
     )
+    table.finish()
     if bool(camera.address) == bool(camera.url):
         raise table.wrong("address", "or url must be there, one of the two")
     if camera.url and camera.port is not None:
         raise table.wrong("port", "goes with address; in a url it stands behind the host")
     if camera.url and "events_by" in table:
         raise table.wrong("events_by", "goes with address: other cameras have events in their url")
-    table.finish()
     return camera
 
 

@@ -112,7 +112,7 @@ def _disk(table: Table, disk_id: str, value: object) -> DiskConfig:
 
 def _disk_of_table(table: Table, disk_id: str) -> DiskConfig:
     if "folder" not in table:
-        raise table.wrong("folder", "is missing")
+        raise table.missing("folder")
     disk = DiskConfig(
         disk_id=disk_id,
         folder=table.path("folder", ""),

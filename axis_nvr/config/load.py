@@ -105,7 +105,7 @@ def _recordings(
     for table in tables:
         for key in ("disk", "options"):
             if key not in table:
-                raise table.wrong(key, "is missing")
+                raise table.missing(key)
         recording = RecordingConfig(table.text("disk"), table.text("options"), table.place)
         if recording.disk not in disks:
             known = ", ".join(disks)

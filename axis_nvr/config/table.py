@@ -6,6 +6,7 @@ a key that is misspelt never goes unnoticed.
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,16 +38,24 @@ class Table:
                 raise self.wrong(key, "is given twice, spelt with - and with _")
             self._values[name] = value
         self._given = frozenset(self._values)
+        self._known: set[str] = set()
 
     def __contains__(self, key: str) -> bool:
+        self._known.add(key)
         return key in self._given
 
     def wrong(self, key: str, words: str) -> ConfigError:
         """Make the error that names a key."""
         return ConfigError(f"{self.place}: {key} {words}")
 
+    def missing(self, key: str) -> ConfigError:
+        """Make the error for a key that must be there, and name one that may be meant for it."""
+        near = get_close_matches(key, sorted(self._values), 1)
+        return self.wrong(key, f"is missing; {near[0]} is not a key" if near else "is missing")
+
     def take(self, key: str, kind: type[_Value], default: _Value) -> _Value:
         """Return a key's value, or the default; each key is taken once."""
+        self._known.add(key)
         value = self._values.pop(key, default)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise self.wrong(key, f"must be {_KINDS[kind]}, not {_kind_of(value)}")
@@ -112,9 +121,12 @@ class Table:
         ]
 
     def finish(self) -> None:
-        """Refuse keys that nobody took."""
+        """Refuse keys that nobody took; a known one that may be meant is named."""
         if self._values:
-            raise self.wrong(min(self._values), "is not a key that is known here")
+            key = min(self._values)
+            near = get_close_matches(key, sorted(self._known - self._given), 1)
+            meant = f"; {near[0]} is" if near else ""
+            raise self.wrong(key, f"is not a key that is known here{meant}")
 
 
 _KINDS: dict[type, str] = {
