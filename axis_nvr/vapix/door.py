@@ -28,6 +28,15 @@ class Admitted:
     finding: Finding | None = None
 
 
+#: What somebody sees in a browser before there is an administrator.
+SETUP_PAGE = (
+    "<p>This recorder has no administrator yet. One call makes it:</p>"
+    "<pre>curl 'http://&lt;this recorder&gt;/axis-cgi/pwdgrp.cgi' --data"
+    " 'action=add&amp;user=root&amp;pwd=&lt;password&gt;&amp;grp=root"
+    "&amp;sgrp=admin:operator:viewer:ptz'</pre>"
+)
+
+
 class Door:
     """Lets requests in or answers why not."""
 
@@ -59,8 +68,7 @@ class Door:
         match finding:
             case Finding(Standing.NO_ADMINISTRATOR):
                 return html_reply(
-                    "<p>This recorder has no administrator yet. See the guide, &ldquo;The first"
-                    " administrator&rdquo;.</p>",
+                    SETUP_PAGE,
                     401,
                     ("Axis-Setup", "vapix"),
                     *self._gatekeeper.challenges(knock, HTTP),

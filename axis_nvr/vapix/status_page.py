@@ -90,7 +90,7 @@ CONTENT_SECURITY_POLICY = (
 
 def status_page(report: RecorderReport) -> str:
     """Lay out a report as HTML."""
-    problems = list(find_problems(report))
+    problems = list(dict.fromkeys(find_problems(report)))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -98,23 +98,30 @@ def status_page(report: RecorderReport) -> str:
         f"<title>axis_nvr{' (!)' if problems else ''}</title><style>{STYLE}</style></head><body>"
         f"<main>{_header(report)}{_verdict(report, problems)}"
         f"{_cameras(report)}{_events(report.camera_events)}{_rules(report.rules)}"
-        f"{_recordings(report.recordings)}{_disks(report)}{_memory(report)}"
+        f"{_recordings(report)}{_disks(report)}{_memory(report)}"
         "</main></body></html>\n"
     )
 
 
 def find_problems(report: RecorderReport) -> Iterable[str]:
-    """Say in one sentence each what a person should look at."""
+    """Say in one sentence each what a person should look at.
+
+    That a camera cannot be reached for its events either is not said beside that it cannot be.
+    """
+    known = set()
     for stream in report.streams:
         if COLOURS.get(stream.status.state, "off") == "bad":
             error = stream.status.last_error
-            yield f"Camera {stream.device}: {error.words if error else stream.status.state}"
+            why = error.words if error else stream.status.state
+            known.add((stream.device, why))
+            yield f"Camera {stream.device}: {why}"
         yield from (f"Camera {stream.device}: {warning}" for warning in stream.warnings)
     for events in report.camera_events:
         status = events.status
         if status is not None and COLOURS.get(status.state, "off") == "bad":
             why = status.last_error.words if status.last_error else status.state
-            yield f"Camera {events.device}: its events are not heard: {why}"
+            if (events.device, why) not in known:
+                yield f"Camera {events.device}: its events are not heard: {why}"
     for rule in report.rules:
         if COLOURS.get(rule.state) == "bad":
             yield f"Rule {', '.join(rule.names)}: {rule.state}: {rule.detail}"
@@ -143,11 +150,13 @@ def _header(report: RecorderReport) -> str:
 
 
 def _verdict(report: RecorderReport, problems: list[str]) -> str:
+    running = sum(r.state == "recording" and not r.job.is_dropping for r in report.recordings)
     if problems:
         items = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
         count = "1 thing needs" if len(problems) == 1 else f"{len(problems)} things need"
-        return f'<div class="verdict bad">{count} attention<ul>{items}</ul></div>'
-    running = sum(recording.state == "recording" for recording in report.recordings)
+        total = len(report.recordings)
+        runs = f": {running} of {total} recordings being made" if total else ""
+        return f'<div class="verdict bad">{count} attention{runs}<ul>{items}</ul></div>'
     playing = sum(stream.status.state == StreamState.PLAYING for stream in report.streams)
     if running == len(report.recordings) and playing == len(report.streams):
         if not running and playing:
@@ -254,21 +263,24 @@ def _rules(rules: Iterable[RuleReport]) -> str:
     return _table("Rules that record", ["Rule", "State"], rows, "") if rows else ""
 
 
-def _recordings(recordings: Iterable[RecordingReport]) -> str:
+def _recordings(report: RecorderReport) -> str:
     heads = ["Recording", "State", "Disk", "#Written", "#GOPs", "#Gaps", "#Lost GOPs"]
-    return _table(
-        "Recordings", heads, map(_recording_row, recordings), "No recording is configured."
-    )
+    absent = {disk.disk for disk in report.disks if disk.error}
+    rows = [_recording_row(recording, recording.disk in absent) for recording in report.recordings]
+    return _table("Recordings", heads, rows, "No recording is configured.")
 
 
-def _recording_row(report: RecordingReport) -> str:
+def _recording_row(report: RecordingReport, is_disk_absent: bool) -> str:
     job = report.job
-    state = "losing pictures" if job.is_dropping else report.state
+    is_bad = job.is_dropping or (is_disk_absent and report.state == "opening")
+    state = report.state
+    if is_bad:
+        state = "losing pictures" if job.is_dropping else "waits for its disk"
     error = job.last_error if job.state != "recording" else ""
     return (
         f"<tr><td><b>{escape(job.name)}</b>{_dim(report.options).replace('&amp;', '&amp;<wbr>')}"
         f"{_dim(job.recording_id)}</td>"
-        f"<td>{_state(state, 'bad' if job.is_dropping else '')}{_dim(error)}</td>"
+        f"<td>{_state(state, 'bad' if is_bad else '')}{_dim(error)}</td>"
         f"<td>{escape(report.disk)}</td>"
         f'<td class="n">{size_words(job.counts.written_bytes)}</td>'
         f'<td class="n">{job.counts.written_gops:,}</td><td class="n">{job.counts.gaps}</td>'

@@ -32,6 +32,7 @@ class SetupTests(ServingTestCase):
         for path in ("/anybody", "/view", "/administer", "/nothing-here"):
             answered = self.send(path)
             self.assertEqual((answered.status, answered.header("Axis-Setup")), (401, "vapix"))
+        self.assertIn("/axis-cgi/pwdgrp.cgi", self.send("/view").text, "how to make one")
         self.assertEqual(self.send("/early").text, "nobody None")
 
 

@@ -122,7 +122,27 @@ class PageTests(SynchronousTestCase):
         self.assertEqual(len(problems), 6)
         for words in ("401 Unauthorized", "videozgopmode", "no space left", "40.0 GB left"):
             self.assertTrue(any(words in problem for problem in problems), words)
-        self.assertIn("6 things need attention", Text(status_page(ILL)).text)
+        text = Text(status_page(ILL)).text
+        self.assertIn("6 things need attention: 0 of 2 recordings being made", text)
+
+    def test_one_trouble_is_told_once(self) -> None:
+        """Two streams and the events of one camera that all fail alike are one thing to do."""
+        refused = replace(FRONT.status, state=StreamState.REFUSED, last_error=REFUSAL)
+        stream = replace(FRONT, status=refused)
+        events = CameraEventsReport("front", refused, True, False, 0, 0, 0, 0)
+        report = replace(WELL, streams=(stream, stream), camera_events=(events,))
+        text = Text(status_page(report)).text
+        self.assertIn("1 thing needs attention: 2 of 2 recordings being made", text)
+        self.assertIn("Camera front: no <such> topic", text)
+
+    def test_a_recording_without_its_disk(self) -> None:
+        """It says what it waits for; one whose disk is being opened only opens."""
+        (disk,) = WELL.disks
+        absent = replace(STARTING, disks=(replace(disk, state="absent", error="no folder"),))
+        text = Text(status_page(absent)).text
+        self.assertIn("waits for its disk", text)
+        self.assertIn("0 of 1 recordings being made", text)
+        self.assertNotIn("waits for its disk", Text(status_page(STARTING)).text)
 
     def test_what_goes_on_at_a_disk(self) -> None:
         """Each chore with something to tell has a line, with a bar while its end is in sight."""
