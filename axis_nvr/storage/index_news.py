@@ -50,7 +50,8 @@ class News(NamedTuple):
 class IndexNews:
     """What the index is to be told of one recording, in order.
 
-    The writer's thread adds; any thread may read, and one at a time forgets what it has told.
+    The writer's thread adds, or one that syncs for it; any thread may read, and one at a time
+    forgets what it has told.
 
     :ivar waiting: what waits at this moment; replaced, never changed.
     :ivar due: when the index is to be told, by the clock of `add`; infinite if there is nothing.
