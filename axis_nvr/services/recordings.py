@@ -150,7 +150,8 @@ class Recordings:
         except ConfigError as error:
             raise ConfigError(f"options {error}") from None
         if order.disk not in self._disks:
-            raise ConfigError(f"options: {order.disk!r} is not among the disks")
+            known = ", ".join(self._disks)
+            raise ConfigError(f"disk {order.disk!r} is not among the disks: {known}")
         return request
 
     def begin(
@@ -222,6 +223,7 @@ class Recordings:
             self.runs.remove(run)
             run.ended()
             self._ending.append(run)
+            run.lease.stream.read_now()  # it ends now, not at the last tick
             await run.job.stop()
             self._ending.remove(run)
             await run.lease.release()

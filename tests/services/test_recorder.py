@@ -94,7 +94,7 @@ class RecorderTests(SynchronousTestCase):
             ("device=back", "HDD_DISK", "options names the device 'back'"),
             ("device=front&video=0", "HDD_DISK", "options asks for neither"),
             ("device=front&audio=x", "HDD_DISK", "options: stream option audio must be 0 or 1"),
-            ("device=front", "SD_DISK", "'SD_DISK' is not among the disks"),
+            ("device=front", "SD_DISK", "disk 'SD_DISK' is not among the disks: HDD_DISK"),
         ):
             error = self.assertRaises(ConfigError, self.add, options, disk)
             self.assertIn("nvr.toml: [[recording]] number 1", str(error))
