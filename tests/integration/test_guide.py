@@ -12,6 +12,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from axis_nvr.config.load import DEFAULT_ENDPOINTS
 from tests.integration.peers import require_program
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,3 +108,19 @@ class RuleTests(GuideTestCase):
             "RemoveActionConfigurationResponse",
         ):
             self.assertIn(words, said)
+
+
+class PortTests(SynchronousTestCase):
+    def test_a_camera_is_where_no_recorder_listens(self) -> None:
+        """Each camera that a page starts has ports of its own beside a recorder's defaults."""
+        taken = {endpoint.split(":")[1] for endpoint in DEFAULT_ENDPOINTS.values()}
+        commands = [
+            command
+            for page in sorted(GUIDE.glob("*.md"))
+            for command in re.findall(r"axis-camera --.*(?:\\\n.*)*", page.read_text())
+        ]
+        self.assertGreaterEqual(len(commands), 4)
+        for command in commands:
+            ports = set(re.findall(r"--(?:rtsp|control) tcp:(\d+)", command))
+            self.assertTrue(ports, command)
+            self.assertEqual(ports & taken, set(), command)
