@@ -46,6 +46,9 @@ class IChannel(Interface):
     def set_urgent(self, urgent: bool) -> None:
         """Read at once what comes, or on ticks again."""
 
+    def read_now(self) -> None:
+        """Take what has come since the last tick."""
+
     def pause(self) -> None:
         """Read nothing until `resume`."""
 
@@ -139,6 +142,11 @@ class Connection(Protocol):
         """Read at once what comes, or on ticks again."""
         assert self._reading is not None
         self._reading.set_urgent(urgent)
+
+    def read_now(self) -> None:
+        """Take what has come since the last tick."""
+        assert self._reading is not None
+        self._reading.read_now()
 
     def pause(self) -> None:
         """Read nothing until `resume`."""

@@ -146,6 +146,11 @@ class MediaPorts:
         for track in self._tracks.values():
             track.rtp.start(urgent)
 
+    def read_now(self) -> None:
+        """Read what has come since the last tick."""
+        for track in list(self._tracks.values()):
+            track.rtp.read_now()
+
     def send_report(self, track: int, data: bytes) -> None:
         """Send RTCP of ours about a track, if the camera said where to."""
         ports = self._tracks.get(track)

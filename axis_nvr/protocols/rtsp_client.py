@@ -141,6 +141,15 @@ class CameraSession:
         elif self._channel is not None:
             self._channel.set_urgent(urgent)
 
+    def read_now(self) -> None:
+        """Take what has come since the last tick."""
+        if self._over:
+            return
+        if self._ports is not None:
+            self._ports.read_now()
+        elif self._channel is not None:
+            self._channel.read_now()
+
     def abort(self, reason: Failure) -> None:
         """End the session at once; it is lost for this reason."""
         self._fail(reason)

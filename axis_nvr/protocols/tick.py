@@ -159,6 +159,7 @@ class TickedConnection:
         self._flowing = False  # handed back to the reactor for its speed
         self._paused = False
         self._over = False
+        self._is_reading = False  # what was read is being taken
         self._seen_bytes = 0
         transport.bufferSize = READ_BYTES
         widen_receive_window(self._socket)
@@ -227,12 +228,26 @@ class TickedConnection:
                 return
             self._set_flowing(False)
             self._transport.pauseProducing()
-        for _ in range(TICK_BYTES // READ_BYTES):
-            if self._read() < READ_BYTES or not self._is_ticking():
-                return
+        if self._read_all():
+            return
         self._set_flowing(True)
         self._seen_bytes = 0
         self._transport.resumeProducing()
+
+    def read_now(self) -> None:
+        """Read what has come since the last tick; where the reactor reads, it has been read."""
+        if self._is_ticking() and not (self._flowing or self._is_reading):
+            self._read_all()
+
+    def _read_all(self) -> bool:
+        """Read until nothing is left.
+
+        :returns: no, if that is more than a tick may take.
+        """
+        for _ in range(TICK_BYTES // READ_BYTES):
+            if self._read() < READ_BYTES or not self._is_ticking():
+                return True
+        return False
 
     def _read(self) -> int:
         """Read once and hand it on.
@@ -249,12 +264,15 @@ class TickedConnection:
         if not data:
             self._lose(Failure(ConnectionDone()))
             return 0
+        self._is_reading = True
         try:
             self._deliver(data)
         except Exception:  # the outermost frame of this connection: it goes, the others stay
             failure = Failure()
             self._ticker.log.failure("while a connection took what it was sent", failure)
             self._lose(failure)
+        finally:
+            self._is_reading = False
         return len(data)
 
     def _is_ticking(self) -> bool:

@@ -209,6 +209,11 @@ class TunnelChannel:
         assert self._down is not None
         self._down.set_urgent(urgent)
 
+    def read_now(self) -> None:
+        """Take what has come since the last tick."""
+        if self._down is not None:
+            self._down.read_now()
+
     def pause(self) -> None:
         """Read nothing until `resume`."""
         assert self._down is not None

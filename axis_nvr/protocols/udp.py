@@ -88,6 +88,7 @@ class DatagramPort:
         self._deliver = deliver
         self._drained = drained
         self.port: int = sock.getsockname()[1]
+        self._is_reading = False  # what was read is being taken
         #: Whether the kernel's buffer is large enough to be read on ticks.
         self.holds_a_tick = enlarge_buffer(sock) >= TICK_BUFFER_BYTES
         #: Datagrams of other hosts, dropped.
@@ -129,8 +130,20 @@ class DatagramPort:
         if self._read() and self._socket is not None:
             self._drained()
 
+    def read_now(self) -> None:
+        """Read what has come by now, unless it is being read."""
+        if not self._is_reading:
+            self.doRead()
+
     def _read(self) -> int:
         """Read until nothing is left, and return how many datagrams were ours."""
+        self._is_reading = True
+        try:
+            return self._deliver_all()
+        finally:
+            self._is_reading = False
+
+    def _deliver_all(self) -> int:
         count = 0
         hosts, deliver = self._hosts, self._deliver
         for _ in range(MAX_DATAGRAMS_PER_READ):

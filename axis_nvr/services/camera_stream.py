@@ -167,6 +167,11 @@ class CameraStream:
         if self._session is not None:
             self._session.set_urgent(self._is_urgent)
 
+    def read_now(self) -> None:
+        """Have what the camera has sent by now in the buffer, should it be read on ticks."""
+        if self._session is not None:
+            self._session.read_now()
+
     @property
     def _is_urgent(self) -> bool:
         return self._urgent or self.plan.want_events
@@ -181,6 +186,7 @@ class CameraStream:
         :param utc_us: of our clock: UTC, microseconds since 1970; so is what is returned, of the
             stream's.
         """
+        self.read_now()
         if self._last_utc_us is not None:
             return utc_us + self._last_utc_us - self._utc_us()
         return utc_us + self._lead_us
@@ -232,17 +238,17 @@ class CameraStream:
         """Hand a unit on; this runs for each picture."""
         if not self._accepting:  # a session that is being ended
             return
-        self._bytes += len(unit.data)
-        form = unit.format
-        if self._formats.get(unit.track) is not form:
-            self._formats[unit.track] = form
+        track, utc_us, _, _, data, form, _ = unit
+        self._bytes += len(data)
+        if self._formats.get(track) is not form:
+            self._formats[track] = form
         if isinstance(form, VideoFormat):
             self._pictures += 1
         elif isinstance(form, MetadataFormat):
             if self._documents is not None:
                 self._documents.document_received(unit)
             return
-        self._last_utc_us = unit.utc_us
+        self._last_utc_us = utc_us
         self.buffer.push(unit)
 
     def _look(self) -> None:

@@ -77,6 +77,9 @@ class ICameraSession(Protocol):
     def set_urgent(self, urgent: bool) -> None:
         """Read at once what comes, or on ticks."""
 
+    def read_now(self) -> None:
+        """Take what has come by now, should it be read on ticks."""
+
     def close(self) -> "Deferred[None]":
         """End the session; fires when it is gone, and never fails."""
 

@@ -80,13 +80,21 @@ class PictureShape:
         if (
             not begin < end <= len(data)
             or data[place + NUMBER + 1 : begin : step] != _LOWS[low : low + frames]
-            or data[place + NUMBER : begin : step] != _highs(number, frames)
         ):
             return None
-        return int.from_bytes(stamp, "big"), frames, self._contents(data, place, begin, end), end
+        highs = data[place + NUMBER : begin : step]
+        if highs != _BYTES[number >> 8] * frames and highs != _highs(number, frames):
+            return None
+        contents: Sequence[bytes]
+        if frames <= MAX_FRAGMENTS:
+            cut = _cutter(frames - 1, self.head_size, self._content_size)
+            contents = (*cut(data, place), data[begin:end])
+        else:
+            contents = self._contents(data, place, begin, end)
+        return int.from_bytes(stamp, "big"), frames, contents, end
 
     def _contents(self, data: bytes, place: int, begin: int, end: int) -> Sequence[bytes]:
-        """Cut the fragments' contents out of a read, that of the last from `begin` to `end`."""
+        """Cut many fragments' contents out of a read, that of the last from `begin` to `end`."""
         left = (begin - place) // self._step
         contents: list[bytes] = []
         while left:

@@ -14,8 +14,8 @@ STREAM = f"resolution=640x360&fps={FPS}&videokeyframeinterval={FPS}&videocodec=h
 MOTION = "tnsaxis:UniversalMotionDetection"
 DISRUPTION = "tnsaxis:Storage/Disruption//."
 RECORDING = "com.axis.action.unlimited.recording.storage"
-#: A trigger is taken for as much earlier as the newest picture is old: that of a tick, and some.
-EARLY_SECONDS = 0.25
+#: A trigger is taken for as much earlier as the newest picture is old.
+EARLY_SECONDS = 0.15
 
 
 class MotionStoryTests(VmsTestCase):

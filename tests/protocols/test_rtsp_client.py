@@ -68,6 +68,9 @@ class FakeChannel:
     def set_urgent(self, urgent: bool) -> None:
         self.calls.append(f"urgent {urgent}")
 
+    def read_now(self) -> None:
+        self.calls.append("read now")
+
     def pause(self) -> None:
         self.calls.append("pause")
 
@@ -95,6 +98,9 @@ class FakePorts:
 
     def set_urgent(self, urgent: bool) -> None:
         self.calls.append(("urgent", urgent))
+
+    def read_now(self) -> None:
+        self.calls.append(("read now",))
 
     def send_report(self, track: int, data: bytes) -> None:
         self.calls.append(("report", track, data))
@@ -203,10 +209,12 @@ class LifeTests(SessionCase):
         self.assertGreater(self.channel.raw.count(b"$\1\0"), 5)
 
     def test_urgent(self) -> None:
-        """Urgency goes to the channel."""
+        """Urgency goes to the channel, and so does what wants to be read now."""
         self.play()
         self.session.set_urgent(True)
         self.assertEqual(self.channel.calls[-1], "urgent True")
+        self.session.read_now()
+        self.assertEqual(self.channel.calls[-1], "read now")
 
     def test_close(self) -> None:
         """The camera is told; when the connection is gone the session is closed, once."""
@@ -458,6 +466,8 @@ class UnicastTests(SessionCase):
         self.assertEqual(self.session.warnings, ("small buffers",))
         self.session.set_urgent(True)
         self.assertEqual(self.ports.calls[-1], ("urgent", True))
+        self.session.read_now()
+        self.assertEqual(self.ports.calls[-1], ("read now",))
 
     def test_a_hole_is_given_up_in_time(self) -> None:
         """A datagram that does not come holds up those behind it only for a while."""

@@ -277,6 +277,36 @@ class TickedConnectionTests(SynchronousTestCase):
         self.assertEqual(self.socket.reads, 1)
         self.assertEqual(len(self.ticker), 0)
 
+    def test_read_now(self) -> None:
+        """What is there is read between two ticks too, within the bound of a tick."""
+        self.connection.read_now()
+        self.assertEqual(self.socket.reads, 0, "the reactor reads")
+        self.connection.rest()
+        self.socket.coming = [b"now"]
+        self.connection.read_now()
+        self.assertEqual(self.receiver.data, [b"now"])
+        self.socket.coming = [bytes(READ_BYTES)] * 9
+        self.connection.read_now()
+        self.assertEqual(self.socket.reads, 1 + TICK_BYTES // READ_BYTES)
+        self.connection.pause()
+        self.connection.read_now()
+        self.assertEqual(self.socket.reads, 1 + TICK_BYTES // READ_BYTES)
+
+    def test_read_now_while_reading(self) -> None:
+        """What a read leads to reads no further: nothing is taken out of order."""
+        received: list[bytes] = []
+
+        def take(data: bytes) -> None:
+            self.connection.read_now()
+            received.append(data)
+
+        self.receiver.dataReceived = take  # type: ignore[method-assign]
+        self.connection = TickedConnection(self.transport, self.receiver, self.ticker)
+        self.connection.rest()
+        self.socket.coming = [b"first".ljust(READ_BYTES), b"second"]
+        self.clock.advance(0.05)
+        self.assertEqual([data[:6].strip() for data in received], [b"first", b"second"])
+
     def test_pause_and_resume(self) -> None:
         """Paused, nobody reads; resumed, whoever read before does."""
         self.connection.rest()

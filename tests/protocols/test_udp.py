@@ -105,6 +105,23 @@ class DatagramPortTests(SynchronousTestCase):
         self.assertEqual(self.received, [b"0", b"1", b"2", b"3", b"4"])
         self.assertEqual(self.reactor.readers, set())
 
+    def test_read_now(self) -> None:
+        """What is there is read between two ticks too, but not while it is being read."""
+        self.port.start(urgent=False)
+        self.socket.coming = [(b"now", CAMERA)]
+        self.port.read_now()
+        self.assertEqual(self.received, [b"now"])
+        deliver = self.port._deliver
+
+        def read_within(data: bytes) -> None:
+            self.port.read_now()
+            deliver(data)
+
+        self.patch(self.port, "_deliver", read_within)
+        self.socket.coming = [(b"1", CAMERA), (b"2", CAMERA)]
+        self.clock.advance(TICK_SECONDS)
+        self.assertEqual(self.received, [b"now", b"1", b"2"])
+
     def test_a_flood_is_cut(self) -> None:
         """One port is read up to a bound, so that the others have their turn."""
         self.port.start(urgent=False)

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, succeed
 from axis_nvr.config import CameraConfig
 from axis_nvr.media.buffer import GopBuffer
 from axis_nvr.media.gop import Gop
-from axis_nvr.media.units import Codec, Gap, VideoFormat
+from axis_nvr.media.units import AccessUnit, Codec, Gap, VideoFormat
 from axis_nvr.protocols.address import StreamProtocol
 from axis_nvr.services.stream_registry import StreamRequest
 from axis_nvr.services.stream_status import StreamState, StreamStatus
@@ -81,8 +81,14 @@ class FakeStream:
         self._log = log
         self.newest_us: int | None = None
 
+        self.unread: list[AccessUnit] = []  # what comes with the next read
+
     def media_time(self, utc_us: int) -> int:
         return utc_us
+
+    def read_now(self) -> None:
+        while self.unread:
+            self.buffer.push(self.unread.pop(0))
 
     def start(self) -> None:
         self._log.append(f"{self.request.camera.id} started")

@@ -205,6 +205,17 @@ class RecordingsTests(SynchronousTestCase):
         self.assertEqual([gop.starts_at_sync for gop in after], [True, False])
         self.assertEqual([len(gop.units) for gop in after], [3, 1])
 
+    def test_it_ends_when_it_is_ended(self) -> None:
+        """What the camera has sent by then is in it, should it have been read or not."""
+        run = self.recordings.begin(Order("HDD_DISK", "device=front"))
+        stream: Any = run.lease.stream
+        units = [AccessUnit(0, at * 40_000, at * 3600, not at, b"p", VIDEO) for at in range(3)]
+        stream.buffer.push(units[0])
+        stream.unread = units[1:]
+        self.successResultOf(Deferred.fromCoroutine(self.recordings.end(run)))
+        (gop,) = self.disk.recordings[0].gops
+        self.assertEqual(len(gop.units), 3)
+
     def test_nothing_is_missing_between_with_a_group_in_parts(self) -> None:
         """What was closed already of the group that grows is taken from the pre-buffer."""
         order = Order("HDD_DISK", "device=front")

@@ -55,6 +55,9 @@ class FakeSession:
     def set_urgent(self, urgent: bool) -> None:
         self.attempt.urgent = urgent
 
+    def read_now(self) -> None:
+        pass
+
     def close(self) -> "Deferred[None]":
         self.is_open = False
         done: Deferred[None] = Deferred()
