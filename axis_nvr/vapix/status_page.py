@@ -18,7 +18,7 @@ from axis_nvr.services.status import (
     RuleReport,
     StreamReport,
 )
-from axis_nvr.services.stream_status import StreamState, TrackStatus
+from axis_nvr.services.stream_status import StreamState, StreamStatus, TrackStatus
 from axis_nvr.storage.housekeeping import ChoreReport
 from axis_nvr.words import count_words, duration_words, size_words
 
@@ -97,7 +97,7 @@ def status_page(report: RecorderReport) -> str:
         f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">'
         f"<title>axis_nvr{' (!)' if problems else ''}</title><style>{STYLE}</style></head><body>"
         f"<main>{_header(report)}{_verdict(report, problems)}"
-        f"{_cameras(report)}{_events(report.camera_events)}{_rules(report.rules)}"
+        f"{_cameras(report)}{_events(report)}{_rules(report.rules)}"
         f"{_recordings(report)}{_disks(report)}{_memory(report)}"
         "</main></body></html>\n"
     )
@@ -186,19 +186,27 @@ def _table(title: str, heads: list[str], rows: Iterable[str], empty: str) -> str
 
 def _cameras(report: RecorderReport) -> str:
     heads = ["Camera", "State", "Picture and sound", "#Bitrate", "#fps", "#Lost", "#Reconnects"]
-    rows = [_stream_row(stream) for stream in report.streams]
+    rows = [_stream_row(stream, report.now_us) for stream in report.streams]
     rows += [_idle_row(camera) for camera in report.idle_cameras]
     return _table("Cameras", heads, rows, "No camera is configured.")
 
 
-def _stream_row(report: StreamReport) -> str:
-    status = report.status
+def _trouble(status: StreamStatus, now_us: int) -> str:
+    """Say what keeps a stream from playing, and when it is tried again."""
     error = status.last_error
-    told = error.words if error and status.state != StreamState.PLAYING else ""
+    if error is None or status.state == StreamState.PLAYING:
+        return ""
+    wait_seconds = 0.0 if status.retry_us is None else (status.retry_us - now_us) / 1e6
+    again = f"; tried again in {duration_words(wait_seconds)}" if wait_seconds >= 1 else ""
+    return f"{error.words}{again}"
+
+
+def _stream_row(report: StreamReport, now_us: int) -> str:
+    status = report.status
     odd = ", ".join(status.warnings)
     return (
         f"<tr><td><b>{escape(report.device)}</b>{_dim(report.address)}{_dim(odd)}</td>"
-        f"<td>{_state(status.state)}{_dim(told)}</td>"
+        f"<td>{_state(status.state)}{_dim(_trouble(status, now_us))}</td>"
         f"<td>{'<br>'.join(_track(track) for track in status.tracks)}"
         f"{_dim(status.protocol)}</td>"
         f'<td class="n">{status.bitrate / 1e6:.2f} Mbit/s</td>'
@@ -214,21 +222,20 @@ def _idle_row(camera: IdleCamera) -> str:
     )
 
 
-def _events(reports: Iterable[CameraEventsReport]) -> str:
+def _events(report: RecorderReport) -> str:
     heads = ["Camera", "State", "Motion", "#Areas", "#Heard", "#Nonsense", "#Passed over"]
-    rows = "".join(map(_events_row, reports))
+    rows = "".join(_events_row(events, report.now_us) for events in report.camera_events)
     return _table("Events of cameras", heads, [rows], "") if rows else ""
 
 
-def _events_row(report: CameraEventsReport) -> str:
+def _events_row(report: CameraEventsReport, now_us: int) -> str:
     status = report.status
     told = ""
     if status is None:
         state = _state("with the video" if report.is_heard else "waiting")
     else:
         state = _state(status.state)
-        error = status.last_error
-        told = error.words if error and status.state != StreamState.PLAYING else ""
+        told = _trouble(status, now_us)
     motion = _state("motion", "busy") if report.is_moving else _dim("none")
     counts = (report.states, report.notifications, report.nonsense, report.passed_over)
     return (

@@ -135,6 +135,19 @@ class PageTests(SynchronousTestCase):
         self.assertIn("1 thing needs attention: 2 of 2 recordings being made", text)
         self.assertIn("Camera front: no <such> topic", text)
 
+    def test_when_a_camera_is_tried_again(self) -> None:
+        """Whoever has mended it sees how long it takes until that shows."""
+        retry_us = NOW_US + 341_000_000
+        locked = replace(
+            FRONT.status, state=StreamState.LOCKED_OUT, last_error=REFUSAL, retry_us=retry_us
+        )
+        events = CameraEventsReport("front", locked, True, False, 0, 0, 0, 0)
+        report = replace(WELL, streams=(replace(FRONT, status=locked),), camera_events=(events,))
+        text = Text(status_page(report)).text
+        self.assertEqual(text.count("no <such> topic; tried again in 5 min 41 s"), 2)
+        late = replace(report, now_us=retry_us)
+        self.assertNotIn("tried again", Text(status_page(late)).text)
+
     def test_a_recording_without_its_disk(self) -> None:
         """It says what it waits for; one whose disk is being opened only opens."""
         (disk,) = WELL.disks
