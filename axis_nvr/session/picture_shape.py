@@ -54,9 +54,9 @@ class PictureShape:
         start, source = re.escape(start), re.escape(source)
         channel, marked = re.escape(self._channel), re.escape(version + bytes((kind | MARKER,)))
         content = b".{%d}" % self._content_size
-        begin = b"%s..(.{4})%s%s%s" % (start, source, re.escape(first), content)
-        begin += rb"(?:%s..\1%s%s%s)*+" % (start, source, middle, content)
-        end = rb"%s(..)%s..\1%s%s" % (channel, marked, source, last)
+        begin = b"%s..(?P<stamp>.{4})%s%s%s" % (start, source, re.escape(first), content)
+        begin += rb"(?:%s..(?P=stamp)%s%s%s)*+" % (start, source, middle, content)
+        end = rb"%s(..)%s..(?P=stamp)%s%s" % (channel, marked, source, last)
         self._begin = re.compile(begin, re.DOTALL).match
         self._match = re.compile(begin + end, re.DOTALL).match
 

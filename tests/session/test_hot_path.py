@@ -14,7 +14,7 @@ from axis_nvr.session.depacketizers import nal_units
 from axis_nvr.session.media import SessionStatistics
 from axis_nvr.session.media_track import MediaTrack, TrackStatistics
 from tests.session.depacketizers import payloads as p
-from tests.session.streams import START_US, Recorder, Sender, interleaved, report, track
+from tests.session.streams import SSRC, START_US, Recorder, Sender, interleaved, report, track
 
 REPLY = b"RTSP/1.0 200 OK\r\nCSeq: 4\r\n\r\n"
 
@@ -22,6 +22,8 @@ REPLY = b"RTSP/1.0 200 OK\r\nCSeq: 4\r\n\r\n"
 #: and not each picture is judged any more.
 WARM_UP_PICTURES = nal_units.ENCRYPTION_WINDOW + 2
 BEGIN = 0xFFFF_0000
+#: An SSRC whose bytes mean something in expressions, behind a back reference above all: ``8(.\\``.
+TEXT_SSRC = 0x38282E5C
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,8 @@ class Stream:
 def warmed_up(codec: Codec, video: Sender) -> bytes:
     """A report, and pictures until the stream is steady."""
     nal = CODECS[codec]
-    frames = [interleaved(1, report(BEGIN - 3000 * WARM_UP_PICTURES, START_US + 98_000_000))]
+    stamp = BEGIN - 3000 * WARM_UP_PICTURES
+    frames = [interleaved(1, report(stamp, START_US + 98_000_000, video.ssrc))]
     for index in range(WARM_UP_PICTURES):
         parts = [*nal.sets, nal.key + b"\x42"] if index % 20 == 0 else [nal.other + b"\x42"]
         timestamp = BEGIN + 3000 * (index - WARM_UP_PICTURES)
@@ -157,7 +160,10 @@ def warmed_up(codec: Codec, video: Sender) -> bytes:
 def streams(draw: st.DrawFn) -> Stream:
     """A stream of pictures, most in fragments, odd in some places."""
     codec = draw(st.sampled_from([Codec.H264, Codec.H265]))
-    video = Sender(sequence_number=draw(st.sampled_from([0, 65_440, 65_480, 30_000])))
+    video = Sender(
+        sequence_number=draw(st.sampled_from([0, 65_440, 65_480, 30_000])),
+        ssrc=draw(st.sampled_from([SSRC, TEXT_SSRC])),
+    )
     audio = Sender(payload_type=8, ssrc=77)
     warm_up = warmed_up(codec, video) if draw(st.sampled_from([True, True, True, False])) else b""
     event(f"warm: {bool(warm_up)}")
@@ -372,6 +378,18 @@ class EqualityTests(SynchronousTestCase):
             self.assertEqual(
                 recorder.datas()[WARM_UP_PICTURES + cut :], [p.sample(p.P + bytes(50))]
             )
+
+    def test_sources_of_any_name(self) -> None:
+        """An SSRC may be any number, one that reads as text with a meaning included."""
+        for first in range(256):
+            sender = Sender(sequence_number=120, ssrc=first << 24 | TEXT_SSRC & 0xFFFFFF)
+            recorder = Recorder([track()])
+            recorder.feed(warmed_up(Codec.H264, sender))
+            fragments = p.fu_a(p.P + b"\x42" * 90, 20)
+            for number in range(3):
+                packets = sender.unit(fragments, 3000 * number)
+                recorder.feed(b"".join(interleaved(0, packet) for packet in packets))
+            self.assertEqual(len(recorder.units), WARM_UP_PICTURES + 3)
 
     def test_a_picture_that_is_cut_goes_as_a_whole(self) -> None:
         """What came of it waits for the rest, wherever it is cut, if it is not too much."""
