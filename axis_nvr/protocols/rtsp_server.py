@@ -13,8 +13,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolNegotiationFactory
 from twisted.internet.protocol import ServerFactory
+from zope.interface import implementer
 
 from axis_nvr.protocols.admission import FixedAdmission, IAdmission
 from axis_nvr.protocols.presentation import IPresentations
@@ -44,6 +45,7 @@ MAX_UNREAD_SECONDS = 300
 MIN_SWEEP_SECONDS = 0.1
 
 
+@implementer(IProtocolNegotiationFactory)
 class RtspServerFactory(ServerFactory):
     """The server: its connections, its sessions, and what times out.
 
@@ -107,6 +109,10 @@ class RtspServerFactory(ServerFactory):
         self._addresses: Counter[str] = Counter()
         self._tunnels: dict[str, RtspServerProtocol] = {}
         self._timer: IDelayedCall | None = None
+
+    def acceptableProtocols(self) -> list[bytes]:  # noqa: N802
+        """Name what may be spoken within TLS, beside RTSP, which has no name there: tunnels."""
+        return [b"http/1.1"]
 
     def buildProtocol(self, addr: IAddress | None) -> RtspServerProtocol | None:
         """Take one more client, if there is room."""

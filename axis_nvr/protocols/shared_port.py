@@ -7,9 +7,10 @@ over the connection.
 
 from typing import Any
 
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.session.server.tunnel import opens_tunnel
@@ -63,8 +64,12 @@ class SharedPort(Protocol):
         return tunnel is not None
 
 
+@implementer(IProtocolNegotiationFactory)
 class SharedPortFactory(ServerFactory):
     """An HTTP server that gives tunnels to an RTSP server.
+
+    Within TLS it takes the protocol that browsers and curl offer (ALPN, RFC 7301): of a factory
+    that names none, Twisted 26.10 breaks off the handshake of whoever offers any.
 
     :param site: the HTTP server.
     """
@@ -82,6 +87,10 @@ class SharedPortFactory(ServerFactory):
     def doStop(self) -> None:  # noqa: N802
         """Stop the HTTP server."""
         self._site.doStop()
+
+    def acceptableProtocols(self) -> list[bytes]:  # noqa: N802
+        """Name what may be spoken within TLS."""
+        return [b"http/1.1"]
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """Take a connection, unless the HTTP server does not."""

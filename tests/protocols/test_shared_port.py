@@ -1,17 +1,24 @@
 """HTTP and tunnels on one port."""
 
+import contextlib
+import ssl
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from OpenSSL import crypto
 from twisted.internet.address import IPv4Address
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import CertificateOptions
+from twisted.internet.task import Clock
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.protocols import rtsp_server
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.protocols.shared_port import SharedPort, SharedPortFactory
 from axis_nvr.session.server.tunnel import MAX_HEAD_BYTES, opens_tunnel
+from tests.protocols.certificates import issue
 from tests.protocols.rtsp_serving import Presentation, UdpClock
 from tests.simulator.client import MemoryTransport
 
@@ -60,6 +67,37 @@ class SharedPortTests(SynchronousTestCase):
         transport = MemoryTransport(peerAddress=PEER)
         protocol.makeConnection(transport)
         return protocol, transport
+
+    def negotiated(self, factory: Any, *offered: str) -> str | None:
+        """Shake hands in TLS, offering protocols (ALPN); give the one that was agreed on."""
+        own = issue("recorder")
+        options = CertificateOptions(
+            crypto.PKey.from_cryptography_key(own.key),
+            crypto.X509.from_cryptography(own.certificate),
+        )
+        server = TLSMemoryBIOFactory(options, False, factory, Clock()).buildProtocol(PEER)
+        transport = MemoryTransport(peerAddress=PEER)
+        server.makeConnection(transport)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols(list(offered))
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = context.wrap_bio(incoming, outgoing)
+        for _ in range(3):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                client.do_handshake()
+            if data := outgoing.read():
+                server.dataReceived(data)
+            incoming.write(transport.value())
+            transport.clear()
+        self.assertEqual(client.version(), "TLSv1.3")
+        return client.selected_alpn_protocol()
+
+    def test_what_browsers_offer(self) -> None:
+        """Browsers and curl offer HTTP/2 and HTTP/1.1 within TLS, others nothing: all get in."""
+        for factory in (self.factory, self.rtsp):
+            self.assertEqual(self.negotiated(factory, "h2", "http/1.1"), "http/1.1")
+            self.assertIsNone(self.negotiated(factory))
 
     def test_http(self) -> None:
         """Goes on byte for byte, as soon as it is sure, and the end too."""
