@@ -17,6 +17,7 @@ from axis_nvr.services.disk_jobs import DiskJobs
 from axis_nvr.services.reading_pool import ReadingPool
 from axis_nvr.services.recorder import Recorder
 from axis_nvr.services.rtsp_service import RtspService
+from axis_nvr.services.state_claim import StateClaim
 from axis_nvr.services.state_thread import StateThread
 from axis_nvr.vapix.listener import Listener
 from axis_nvr.vapix.websocket.service import WebSockets
@@ -41,6 +42,7 @@ class AssemblyTests(SynchronousTestCase):
         self.assertEqual(
             [type(each) for each in parts],
             [
+                StateClaim,
                 Listener,
                 Listener,
                 WebSockets,
@@ -63,6 +65,7 @@ class AssemblyTests(SynchronousTestCase):
         self.assertEqual(
             kinds,
             [
+                StateClaim,
                 WebSockets,
                 RtspService,
                 StateThread,
@@ -73,7 +76,7 @@ class AssemblyTests(SynchronousTestCase):
                 Discovery,
             ],
         )
-        self.assertEqual(list(parts[1]), [])  # type: ignore[call-overload]
+        self.assertEqual(list(parts[2]), [])  # type: ignore[call-overload]
         self.assertFalse((self.folder / "nvr-state" / "https.pem").exists())
 
     def test_mistakes_in_what_is_recorded(self) -> None:

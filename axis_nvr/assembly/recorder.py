@@ -21,6 +21,7 @@ from axis_nvr.services.archive import make_archive
 from axis_nvr.services.disk_jobs import own_thread
 from axis_nvr.services.disks import Disks
 from axis_nvr.services.recorder import Recorder
+from axis_nvr.services.state_claim import StateClaim
 from axis_nvr.vapix.announcement import make_discovery
 
 
@@ -76,5 +77,5 @@ def make_recorder(
         listen_to, rtsp_port = camera_events.change, partial(servers.port, "rtsp")
         whole = Demo(reactor, recorder, services.accounts, listen_to, rtsp_port, announce)
     # no thread before it is sure that we can listen, and found last: there is something to find
-    listening = [*servers.web, servers.websockets, servers.rtsp]
+    listening = [StateClaim(base.state.path), *servers.web, servers.websockets, servers.rtsp]
     return [*listening, base.thread, archive.pool, whole, camera_events, disks.jobs, discovery]
