@@ -83,6 +83,9 @@ class EventSocket:
     def set_urgent(self, urgent: bool) -> None:
         """Do nothing: what comes is read at once."""
 
+    def read_now(self) -> None:
+        """Do nothing, for the same reason."""
+
     def abort(self, reason: Failure) -> None:
         """End at once; it is lost for this reason."""
         self._tell_lost(reason)
