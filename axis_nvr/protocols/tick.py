@@ -43,7 +43,7 @@ FLOW_READ_BYTES = 1024 * 1024
 #: comes at line speed: a camera that has to wait with the rest of it may drop pictures.
 WINDOW_BYTES = 2 * 1024 * 1024
 #: Sources that are read before the reactor has a turn: an event waits no longer for pictures. Eight
-#: cameras of 4 Mbit/s are 2 ms.
+#: cameras of 4 Mbit/s are some 3 ms.
 SOURCES_PER_TURN = 8
 
 
