@@ -180,8 +180,8 @@ class CameraStream:
         """Tell where in the stream something is that happened when our clock showed a time.
 
         What is newest of the stream counts as now, once all that has come is read: so it does not
-        matter how far the camera's clock is from ours, and what is told is never later than it is. While the stream is
-        interrupted its time is thought to go on.
+        matter how far the camera's clock is from ours, and what is told is never later than it is.
+        While the stream is interrupted its time is thought to go on.
 
         :param utc_us: of our clock: UTC, microseconds since 1970; so is what is returned, of the
             stream's.
