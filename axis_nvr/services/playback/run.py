@@ -163,23 +163,23 @@ class Run:
             if self._pace.when(first.due_us) < now:
                 self._pace.wait(now, first.due_us)
 
-    def _read_on(self) -> None:
+    def _read_on(self, now: float) -> None:
         """Read as long as little is ahead."""
-        if not self._is_reading and self._may_read():
+        if not self._is_reading and self._may_read(now):
             self._is_reading = True
             Deferred.fromCoroutine(self._read()).addErrback(
                 lambda failure: self.log.failure("while reading a recording", failure)
             )
 
-    def _may_read(self) -> bool:
-        is_time = self._retry_at is None or self._clock.seconds() >= self._retry_at
+    def _may_read(self, now: float) -> bool:
+        is_time = self._retry_at is None or now >= self._retry_at
         return self.is_playing and self._script.wants_more and is_time
 
     async def _read(self) -> None:
         try:
-            while self._may_read():
+            while self._may_read(self._clock.seconds()):
                 self._take(await self._source.next())
-                self._send()
+                self._send(self._clock.seconds())
         except StorageError as error:
             self.log.warn("playback ends early: {error}", error=str(error))
             self._script.end(is_terminal=False)
@@ -190,18 +190,22 @@ class Run:
     # Sending.
 
     def _send_due(self) -> None:
-        """Send what is due, read on, and wake when there is more to do."""
-        self._send()
-        self._read_on()
-        if self.is_playing and self.is_over:
-            self._leave()
-        self._schedule()
+        """Send what is due, read on, and wake when there is more to do.
 
-    def _send(self) -> None:
+        All of it goes by one look at the clock. On a busy machine tens of milliseconds may lie
+        between two, and what became due between them would be neither sent nor waited for.
+        """
+        now = self._clock.seconds()
+        self._send(now)
+        self._read_on(now)
+        if self.is_playing and self.is_over:
+            self._leave(now)
+        self._schedule(now)
+
+    def _send(self, now: float) -> None:
         """Send what is due, until the client takes no more."""
         if not self.is_playing:
             return
-        now = self._clock.seconds()
         if self._pace is not None and now >= self._report_at:
             self._report(now)
         while (step := self._script.next) is not None:
@@ -226,8 +230,8 @@ class Run:
         self._sent_us = unit.utc_us
         return True
 
-    def _schedule(self) -> None:
-        """Wake for what is due next; a client that takes nothing wakes us itself."""
+    def _schedule(self, now: float) -> None:
+        """Wake for what is due behind `now`; a client that takes nothing wakes us itself."""
         self._stop_timer()
         if not self.is_playing:
             return
@@ -235,9 +239,9 @@ class Run:
         step = self._script.next
         if step is not None and self._pace is not None:
             wakes.append(self._pace.when(step.due_us))
-        now = self._clock.seconds()
-        if wakes and (at := min(wakes)) > now:
-            self._timer = self._clock.callLater(at - now, self._wake)
+        if wakes := [at for at in wakes if at > now]:
+            delay = max(0.0, min(wakes) - self._clock.seconds())
+            self._timer = self._clock.callLater(delay, self._wake)
 
     def _wake(self) -> None:
         self._timer = None
@@ -257,11 +261,10 @@ class Run:
         for track in self._tracks.values():
             track.report(int(self._utc() * 1e6), session_us * track.clock_rate // 1_000_000)
 
-    def _leave(self) -> None:
+    def _leave(self, now: float) -> None:
         """Say once that nothing more comes, when the client has taken all."""
         if self._has_left or any(track.is_blocked for track in self._tracks.values()):
             return
-        now = self._clock.seconds()
         if self._pace is not None and self._leave_at is None:
             self._leave_at = now + LEAVE_SECONDS
         if self._leave_at is not None and now < self._leave_at:

@@ -383,6 +383,20 @@ class InTimeTests(PlaybackTestCase):
         viewer.watch(LEAVE_SECONDS + 0.1)
         self.assertIsInstance(viewer.reports_of()[-1], Bye)
 
+    def test_a_busy_machine(self) -> None:
+        """All comes, and the end, between whichever two looks at the clock much becomes due."""
+        name, clock = self.cinema.record(groups(START_US, 1)), self.cinema.clock
+        for looks in range(1000):
+            viewer = self.viewer(name)
+            clock.looks_left = looks
+            viewer.start()
+            viewer.watch(1, 0.05)
+            self.assertEqual(len(viewer.seen()), 5, looks)
+            self.assertIsInstance(viewer.reports_of()[-1], Bye, looks)
+            if clock.looks_left >= 0:  # it was not looked at as often
+                break
+        self.assertGreater(looks, 30)
+
 
 class HeldUpTests(PlaybackTestCase):
     def fill(self) -> Viewer:
