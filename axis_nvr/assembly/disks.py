@@ -16,7 +16,7 @@ from axis_nvr.services.disk_chores import chores_for
 from axis_nvr.services.disk_encryption import DiskEncryption
 from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.disk_settings import DiskSettings
-from axis_nvr.services.disruption import DisruptionLog, IDisruptionObserver
+from axis_nvr.services.disruption import IDisruptionObserver
 from axis_nvr.services.known_disks import DiskMemory, KnownDisks
 from axis_nvr.storage.disk import Disk
 from axis_nvr.storage.errands import Errands
@@ -51,7 +51,7 @@ def keep_disks(base: Foundation, *observers: IDisruptionObserver) -> Kept:
     kept = Kept(settings, keepers, errands)
     for name, disk in disks.items():
         memory = DiskMemory(known, name, disk.folder)
-        keepers[name] = _keep(base, kept, name, memory, (DisruptionLog(), *observers))
+        keepers[name] = _keep(base, kept, name, memory, observers)
     return kept
 
 

@@ -23,6 +23,7 @@ from axis_nvr.services.disk_holds import Hold, is_only_locked, told
 from axis_nvr.services.disk_trouble import DiskTrouble
 from axis_nvr.services.disk_users import DiskUsers
 from axis_nvr.services.disruption import Disruption, IDisruptionObserver
+from axis_nvr.services.failure_log import LastSaid
 from axis_nvr.services.status import DiskReport
 from axis_nvr.storage.disk import Disk
 from axis_nvr.storage.disk_status import DiskState
@@ -81,6 +82,7 @@ class DiskKeeper:
         disk.observer = self
         self.users = DiskUsers(disk.disk_id, disk.folder)
         self._trouble = DiskTrouble(disk.disk_id, clock, observers)
+        self._last_bug = LastSaid(clock)
         self._memory = ShortMemory() if memory is None else memory
         self._is_ready = False
         self._is_running = False
@@ -170,7 +172,7 @@ class DiskKeeper:
     def _tell_hold(self) -> None:
         hold = told(self.holds)
         if hold is not None:
-            self._trouble.began(hold.state, hold.words)
+            self._trouble.began(hold.state, hold.words, is_held=True)
 
     def _begin(self) -> None:
         """Start the disk, once it has been let go of."""
@@ -179,8 +181,7 @@ class DiskKeeper:
         self._is_wanted = True
         self.users.unlocked(succeed(None), comes_back=True)
         self._wait_seconds = FIRST_WAIT_SECONDS
-        if self.disruption is not None:  # it is held no more, and not in use yet
-            self._trouble.began(DiskState.STOPPED, "the disk is being opened")
+        self._trouble.opening()
         if self._gone is None:
             self._try()
             return
@@ -248,10 +249,16 @@ class DiskKeeper:
         if state is DiskState.OK:
             if not self.holds:
                 self._trouble.ended()
-        elif state is not DiskState.STOPPED and self._is_wanted:
+        elif state is DiskState.STOPPED:
+            return
+        elif self._is_wanted:
             self._trouble.began(state, words)
             if self._is_ready:
                 self._trouble.try_out(self._disk)
+        else:  # nobody hears of disruptions of a disk that is let go of
+            self.log.critical(
+                "{disk}: while it was closed: {error}", disk=self._disk.disk_id, error=words
+            )
 
     def broken(self) -> None:
         """Close the disk and open it again."""
@@ -262,11 +269,6 @@ class DiskKeeper:
         self._trouble.rest()
         if status.written_gops:  # it was well for a while
             self._wait_seconds = FIRST_WAIT_SECONDS
-        self.log.error(
-            "{disk}: is closed and opened again: {error}",
-            disk=self._disk.disk_id,
-            error=self._error,
-        )
         attempt = self._attempt
         self.users.closing(comes_back=True)
         self._disk.stop().addBoth(lambda _: self._try_later(attempt))
@@ -343,7 +345,8 @@ class DiskKeeper:
             self._error = failure.getErrorMessage()
         else:
             self._error = "an error inside the recorder; see its log"
-            self.log.failure("while {disk} started", failure, disk=self._disk.disk_id)
+            if self._last_bug.is_due(repr(failure.value)):
+                self.log.failure("while {disk} started", failure, disk=self._disk.disk_id)
         kind = getattr(failure.value, "kind", StorageErrorKind.FAILED)
         self._tell_tried(kind, getattr(failure.value, "message", self._error))
         self._try_later(attempt)
@@ -351,12 +354,6 @@ class DiskKeeper:
     def _try_later(self, attempt: int) -> None:
         if not self._is_wanted or attempt != self._attempt:
             return
-        self.log.error(
-            "{disk}: cannot be used, tried again in {delay:g} s: {error}",
-            disk=self._disk.disk_id,
-            delay=self._wait_seconds,
-            error=self._error,
-        )
         self._timer = self._clock.callLater(self._wait_seconds, self._again)
         self._wait_seconds = min(2 * self._wait_seconds, LONGEST_WAIT_SECONDS)
 

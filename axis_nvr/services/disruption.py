@@ -8,8 +8,10 @@ too slow for what it is given is disrupted too, for people; the event does not s
 from dataclasses import dataclass
 from typing import Protocol
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from axis_nvr.services.failure_log import LastSaid
 from axis_nvr.storage.disk_status import DiskState
 
 
@@ -39,19 +41,30 @@ class IDisruptionObserver(Protocol):
 
 
 class DisruptionLog:
-    """Tells of disruptions in the log."""
+    """Tells of the disruptions of one disk in the log, of the same one again now and then."""
 
     log = Logger()
 
-    def disruption_began(self, disruption: Disruption) -> None:
-        """See `IDisruptionObserver`."""
+    def __init__(self, clock: IReactorTime) -> None:
+        self._last = LastSaid(clock)
+
+    def goes_on(self, disruption: Disruption, outlook: str = "") -> None:
+        """Tell of a disruption, unless the same was told not long ago.
+
+        :param outlook: how it will end, if that is not for a person to say.
+        """
+        if not self._last.is_due((disruption.state, disruption.words)):
+            return
+        is_slow = disruption.state is DiskState.SLOW
         self.log.critical(
-            "{disk}: nothing can be recorded, the disk is {state}: {error}",
+            "{disk}: {loss}: {error}{outlook}",
             disk=disruption.disk_id,
-            state=disruption.state.value,
+            loss="pictures are lost" if is_slow else "nothing can be recorded",
             error=disruption.words,
+            outlook=f"; {outlook}" if outlook and not is_slow else "",
         )
 
-    def disruption_ended(self, disk_id: str) -> None:
-        """See `IDisruptionObserver`."""
+    def ended(self, disk_id: str) -> None:
+        """Tell that it is over."""
+        self._last.forget()
         self.log.info("{disk}: is recorded to again", disk=disk_id)

@@ -277,8 +277,6 @@ class Disk:
         if not isinstance(error, StorageError):
             error = self.error(StorageErrorKind.FAILED, f"an error inside the recorder: {error!r}")
         self._last_error = str(error)
-        if self.state is not DiskState.of(error.kind):  # told once, not for each file
-            self.log.critical("{disk}: {error}", disk=self.disk_id, error=str(error))
         self._set_state(DiskState.of(error.kind), str(error))
         if is_of_all:
             self._rest.failed(error, self._monotonic())
@@ -297,7 +295,7 @@ class Disk:
     def _set_state(self, state: DiskState, words: str = "") -> None:
         if state is self.state:
             return
-        self.log.info("{disk} is {state}", disk=self.disk_id, state=state.value)
+        self.log.debug("{disk} is {state}", disk=self.disk_id, state=state.value)
         self.state = state
         if self.observer is not None:
             self.observer.state_changed(state, words)
@@ -318,6 +316,7 @@ class Disk:
                 serial=last_serial,
                 own=self._serial,
             )
+        self.log.info("{disk} is open", disk=self.disk_id)
         self._set_state(DiskState.OK)
         self._started.fire(None)
 
@@ -329,6 +328,7 @@ class Disk:
     def _stop_ended(self, error: Exception | None) -> None:
         if error is not None:
             self._note_error(error)
+        self.log.info("{disk} is closed", disk=self.disk_id)
         self._set_state(DiskState.STOPPED)
         self._stopped.fire(None)
 

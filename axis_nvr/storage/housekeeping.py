@@ -4,8 +4,9 @@ Each of these is a chore: an object that does a little at a time and says when i
 One thread per disk does them in turns, with an index connection of its own, so that none of them
 holds up the writer for longer than one small transaction, and a long one does not hold up the rest.
 
-A chore whose step fails is told of and tried again after `RETRY_SECONDS`; what a chore does must
-therefore be safe to begin again, as after a power cut.
+A chore whose step fails is tried again after `RETRY_SECONDS`; what a chore does must therefore be
+safe to begin again, as after a power cut. The failure is told of, once for as long as it fails in
+the same way.
 """
 
 from collections.abc import Callable, Container, Iterable
@@ -166,8 +167,9 @@ class Housekeeping:
         try:
             delay, words = entry.chore.step(), ""
         except Exception as error:  # the outermost frame of this thread
-            self.failed(entry.chore.name, error)
             delay, words = RETRY_SECONDS, str(error) or type(error).__name__
+            if words != entry.error:
+                self.failed(entry.chore.name, error)
         with self._condition:
             entry.error = words
             if delay is None:

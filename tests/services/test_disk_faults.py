@@ -40,7 +40,7 @@ class ComingAndGoing(TestCase):
             clock,
             Allowance(),
         )
-        self.seconds = 0
+        self.given_seconds = 0
         self.keeper.start()
         self.job.start()
         self.addCleanup(self.keeper.stop)
@@ -59,12 +59,18 @@ class ComingAndGoing(TestCase):
         """Be a clock that is in a hurry."""
         return reactor.callLater(delay / self.hurry, f, *args)
 
+    def seconds(self) -> float:
+        """See `callLater`."""
+        return reactor.seconds() * self.hurry
+
     async def record(self, until: Callable[[], bool]) -> None:
         """Give a group at a time until something is so."""
         for _ in range(200):
-            at_us = START_US + self.seconds * SECOND
-            self.buffer.push(AccessUnit(0, at_us, self.seconds * 90_000, True, b"picture", VIDEO))
-            self.seconds += 1
+            at_us = START_US + self.given_seconds * SECOND
+            self.buffer.push(
+                AccessUnit(0, at_us, self.given_seconds * 90_000, True, b"picture", VIDEO)
+            )
+            self.given_seconds += 1
             await deferLater(reactor, 0.02)
             if until():
                 return

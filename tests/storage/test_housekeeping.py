@@ -55,15 +55,20 @@ class HousekeepingTests(SynchronousTestCase):
         self.assertEqual(self.log, ["once"])
 
     def test_a_failure_is_told_and_tried_again(self) -> None:
-        """An error ends neither the chore nor the others."""
+        """An error ends neither the chore nor the others, and is told as often as it is news."""
+        answers = iter(("no", "no", "never", "", "never"))
 
         def broken() -> float:
-            raise NvrError("no")
+            words = next(answers)
+            if words:
+                raise NvrError(words)
+            return RETRY_SECONDS
 
         keeping = self.keep(broken=broken, other=lambda: 20.0)
-        self.advance(keeping, RETRY_SECONDS + 1)
-        self.assertEqual(self.failures, [("broken", "no")] * 2)
-        self.assertEqual(self.log.count("other"), 2)
+        self.advance(keeping, 4 * RETRY_SECONDS + 1)
+        told = [("broken", words) for words in ("no", "never", "never")]
+        self.assertEqual((self.failures, self.log.count("broken")), (told, 5))
+        self.assertEqual(self.log.count("other"), 7)
 
     def test_woken(self) -> None:
         """A chore that waits goes on at once when it is woken."""
