@@ -58,14 +58,10 @@ def ask_to_tell(
 
 
 def _is_used(files: IFiles, folder: Path) -> bool:
-    if not files.exists(folder / LOCK_NAME):
-        return False
     try:
-        fd = files.lock(folder / LOCK_NAME)
-    except BlockingIOError:
-        return True
-    files.close(fd)
-    return False
+        return files.is_locked(folder / LOCK_NAME)
+    except FileNotFoundError:
+        return False
 
 
 def _make(files: IFiles, path: Path) -> bool:

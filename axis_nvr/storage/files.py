@@ -8,12 +8,11 @@ of a new file survives only once its folder is synced, and so on up. After a fai
 known about the bytes since the last one that worked: it is never tried again, the file is given up.
 """
 
-import ctypes
 import errno
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any, NamedTuple
 from zope.interface import Interface, implementer
 
 from axis_nvr.errors import StorageError, StorageErrorKind
+from axis_nvr.storage import linux
 
 #: Pieces of one gathered write (IOV_MAX of Linux); more are joined first.
 MAX_WRITE_PIECES = 1024
@@ -120,27 +120,11 @@ class IFiles(Interface):
     def lock(path: Path) -> int:  # noqa: N805
         """Lock a file, created if need be, for this process; BlockingIOError if another has it."""
 
+    def is_locked(path: Path) -> bool:  # noqa: N805
+        """Tell whether somebody has a file locked; nobody who wants to is disturbed by that."""
+
     def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:  # noqa: N805
         """Open a SQLite database, usable from any one thread at a time."""
-
-
-#: Begins to write out dirty pages and does not wait for them (sync_file_range(2)).
-SYNC_FILE_RANGE_WRITE = 2
-
-
-def _find_sync_file_range() -> Callable[[int, int, int, int], object]:
-    """Find sync_file_range(2); where there is none, writing begins with the sync."""
-    try:
-        function = ctypes.CDLL(None).sync_file_range
-    except (OSError, AttributeError):
-        return lambda fd, offset, size, flags: None
-    function.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
-    function.restype = ctypes.c_int
-    call: Callable[[int, int, int, int], object] = function
-    return call
-
-
-_sync_file_range = _find_sync_file_range()
 
 
 def _kind(entry: "os.DirEntry[str]") -> EntryKind:
@@ -192,7 +176,7 @@ class Files:
 
     def start_writing(self, fd: int) -> None:
         """See `IFiles`. What fails shows in `sync`."""
-        _sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE)
+        linux.start_writing(fd)
 
     def sync(self, fd: int) -> None:
         """See `IFiles`."""
@@ -257,7 +241,17 @@ class Files:
         except OSError:
             os.close(fd)
             raise
+        with suppress(OSError):  # the lock is what counts; where nobody can be marked, none is told
+            linux.mark(fd)
         return fd
+
+    def is_locked(self, path: Path) -> bool:
+        """See `IFiles`."""
+        fd = self.open_read(path)
+        try:
+            return linux.is_marked(fd)
+        finally:
+            os.close(fd)
 
     def connect(self, path: Path, *, read_only: bool) -> sqlite3.Connection:
         """See `IFiles`."""

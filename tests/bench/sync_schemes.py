@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from axis_nvr.storage.files import SYNC_FILE_RANGE_WRITE, _sync_file_range
+from axis_nvr.storage.linux import start_writing
 
 GROUP = os.urandom(1 << 20)
 #: Files to write to, and a descriptor of their folder.
@@ -39,7 +39,7 @@ def on_their_way(files: Sequence[int], folder: int) -> None:
         os.write(fd, GROUP)
     if len(files) > 1:
         for fd in files:
-            _sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE)
+            start_writing(fd)
     for fd in files:
         os.fdatasync(fd)
 

@@ -99,7 +99,7 @@ class AskingTests(SynchronousTestCase):
         """Reads what is there, and is told so."""
 
         class Forbidden(Files):
-            def lock(self, path: object) -> int:
+            def is_locked(self, path: object) -> bool:
                 raise PermissionError(13, "Permission denied")
 
         self.files = cast(IFiles, Forbidden())

@@ -23,8 +23,8 @@ from axis_nvr.storage.index import Index
 from axis_nvr.storage.queue import MAX_RECORDING_GOPS
 from axis_nvr.storage.running_recording import Recording
 from tests.durability import proves
+from tests.storage.disk_case import DiskCase
 from tests.storage.making import DETAILS, SERIAL, START_US, video_gop
-from tests.storage.test_disk import DiskCase
 
 SECOND = 1_000_000
 #: Pictures in a group, and the time between them.

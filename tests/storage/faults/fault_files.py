@@ -329,6 +329,12 @@ class FaultFiles:
             raise BlockingIOError(errno.EWOULDBLOCK, "Resource temporarily unavailable")
         return self._open(inode, path, is_lock=True)
 
+    def is_locked(self, path: Path) -> bool:
+        """See `IFiles`."""
+        self._call("is_locked", path)
+        inode = self._find(path)
+        return any(h.is_lock and h.inode == inode for h in self._handles.values())
+
     # The database.
 
     def connect(self, path: Path, *, read_only: bool) -> sqlite3.Connection:
