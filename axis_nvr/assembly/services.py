@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from axis_nvr.assembly.events import Events
 from axis_nvr.assembly.foundation import Foundation
@@ -19,13 +19,14 @@ from axis_nvr.services.camera_events.camera_events import CameraEvents
 from axis_nvr.services.certificate import export_certificate
 from axis_nvr.services.continuous import ContinuousRecordings
 from axis_nvr.services.devices import Devices
+from axis_nvr.services.disk_reach import DiskReaches
 from axis_nvr.services.disks import Disks
 from axis_nvr.services.export.jobs import ExportJobs
 from axis_nvr.services.exporting import Exports, Maker
 from axis_nvr.services.recorder import Recorder
 from axis_nvr.services.status import RecorderReport
 from axis_nvr.services.triggered import TriggeredRecordings
-from axis_nvr.storage.files import Files
+from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.vapix.api import Services
 
 if TYPE_CHECKING:
@@ -74,9 +75,17 @@ def make_services(
     usb_disk = base.config.usb_disk
     external = {} if usb_disk is None else {"USB_DISK": usb_disk}
 
+    files = cast(IFiles, Files())
+    reaches = DiskReaches(archive.library, files, disks.rules, base.reactor, time.time)
+
     def report() -> RecorderReport:
         told = recorder.report
-        return replace(told, camera_events=camera_events.reports, rules=triggered.reports)
+        return replace(
+            told,
+            disks=tuple(replace(disk, reach=reaches.of(disk)) for disk in told.disks),
+            camera_events=camera_events.reports,
+            rules=triggered.reports,
+        )
 
     tell_failed = events.system.action_failed
     groups, trusted = archive.groups, certificates.bundle
@@ -85,6 +94,7 @@ def make_services(
         serial=base.serial,
         build_date=base.release.build_date,
         report=report,
+        look_at_disks=reaches.look,
         accounts=Accounts(database, vault, f"AXIS_{base.serial}"),
         audit=Audit(database, time.time),
         devices=Devices(database, vault, base.config.cameras, changed, certificates.bundle),

@@ -19,6 +19,7 @@ from axis_nvr.services.recordings import Recordings
 from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import INDEX_NAME
+from axis_nvr.storage.retention.policy import Rules
 from axis_nvr.storage.retention.usage import used_bytes
 
 #: A disk that was unlocked is waited for so long, in seconds.
@@ -97,6 +98,10 @@ class Disks:
         :raises NoDisk: there is none of this id.
         """
         return self._settings.of(disk_id)
+
+    def rules(self, disk_id: str) -> Rules:
+        """Give what is removed from a disk, and when."""
+        return self._settings.rules(disk_id)
 
     async def view(self, disk_id: str) -> DiskView:
         """Tell how a disk is.

@@ -33,6 +33,7 @@ class Shelf:
     """
 
     disk: str
+    folder: Path
     reader: Reader
     errands: Errands
 
@@ -103,7 +104,7 @@ class Library:
     def _put(self, disk_id: str, folder: Path) -> Shelf:
         errands = self._errands[disk_id]
         reader = Reader(self._files, folder, self._in_thread, errands.catch_up)
-        shelf = Shelf(disk_id, reader, errands)
+        shelf = Shelf(disk_id, folder, reader, errands)
         shelves = {**self.shelves, disk_id: shelf}
         self.shelves = {name: shelves[name] for name in self._errands if name in shelves}
         return shelf

@@ -50,6 +50,31 @@ class RecordingReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ReachReport:
+    """How far back the recordings of a disk reach, and how long it has room.
+
+    :param is_known: whether `since_us` is; not before somebody has looked, nor while the index is
+        made anew.
+    :param since_us: when the oldest recording begins: UTC, microseconds since 1970; None: there is
+        nothing.
+    :param bytes_per_day: the rate at which the disk fills; None: it is too early to say.
+    :param seconds_to_full: until it takes no more, or removes what is oldest to make room; 0: it is
+        as full as that. None: it is not known, or what is too old goes before.
+    :param is_automatic: what is oldest makes room; else nothing is removed.
+    :param kept_free_bytes: what is kept free by that.
+    :param max_age_days: what is older goes; 0: nothing is too old.
+    """
+
+    is_known: bool = False
+    since_us: int | None = None
+    bytes_per_day: int | None = None
+    seconds_to_full: float | None = None
+    is_automatic: bool = False
+    kept_free_bytes: int = 0
+    max_age_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DiskReport:
     """A disk.
 
@@ -61,6 +86,7 @@ class DiskReport:
         `is_locked` are its flags.
     :param last_serial: serial number of the recorder that used it before; empty: not known.
     :param chores: what goes on at it beside recording.
+    :param reach: how far back its recordings reach.
     """
 
     disk: str
@@ -77,6 +103,7 @@ class DiskReport:
     is_locked: bool = False
     last_serial: str = ""
     chores: tuple[ChoreReport, ...] = ()
+    reach: ReachReport = ReachReport()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """All that is served over HTTP, put together."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from axis_nvr.services.accounts import Accounts
@@ -60,12 +60,14 @@ class Services:
     """What the APIs call.
 
     :param report: makes a report of the recorder as it is now.
+    :param look_at_disks: sees to it that it tells how far back their recordings reach.
     :param build_date: of the program, such as ``Feb 14 2018 13:08``.
     """
 
     serial: str
     build_date: str
     report: Callable[[], RecorderReport]
+    look_at_disks: Callable[[], Awaitable[None]]
     accounts: Accounts
     audit: Audit
     devices: Devices
@@ -92,7 +94,7 @@ def endpoints(services: Services, more: Iterable[Endpoint] = ()) -> tuple[Endpoi
     parts = EventParts(services.bus, services.schedules, services.virtual_inputs, services.rules)
     ready = SystemReady(services.accounts, lambda: services.report().uptime_seconds)
     return (
-        *Pages(services.report).endpoints(),
+        *Pages(services.report, services.look_at_disks).endpoints(),
         *RestRoot([basic_device_info()], audit).endpoints(),
         ApiDiscovery(APIS).api().endpoint(before_setup=True),
         DeviceInformation(properties).api().endpoint(before_setup=True),

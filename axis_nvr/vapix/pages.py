@@ -8,7 +8,7 @@
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
 from axis_nvr.services.accounts import Role
@@ -21,10 +21,14 @@ class Pages:
     """Serves them out of reports.
 
     :param report: makes a report of the recorder as it is now.
+    :param look: sees to it that the report tells of the disks as they are; awaited before.
     """
 
-    def __init__(self, report: Callable[[], RecorderReport]) -> None:
+    def __init__(
+        self, report: Callable[[], RecorderReport], look: Callable[[], Awaitable[None]]
+    ) -> None:
         self._report = report
+        self._look = look
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Return what serves them."""
@@ -40,11 +44,13 @@ class Pages:
 
     async def page(self, call: Call) -> Reply:
         """Show how the recorder is."""
+        await self._look()
         policy = ("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         page = status_page(self._report()).encode()
         return Reply(page, "text/html; charset=utf-8", headers=(policy,))
 
     async def status(self, call: Call) -> Reply:
         """Tell how the recorder is."""
+        await self._look()
         told = json.dumps(asdict(self._report()), indent=1)
         return Reply(f"{told}\n".encode(), "application/json")

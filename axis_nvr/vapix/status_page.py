@@ -13,6 +13,7 @@ from axis_nvr.services.camera_events.report import CameraEventsReport
 from axis_nvr.services.status import (
     DiskReport,
     IdleCamera,
+    ReachReport,
     RecorderReport,
     RecordingReport,
     RuleReport,
@@ -24,8 +25,12 @@ from axis_nvr.words import count_words, duration_words, size_words
 
 #: How often a browser asks again, in seconds.
 REFRESH_SECONDS = 2
-#: A disk with less left than this is told in colour.
+#: A disk with less left than this part of it needs a person, and one that keeps some of it free by
+#: itself if it has no more than this part of that.
 LITTLE_SPACE = 0.05
+LITTLE_KEPT = 0.5
+#: So does a disk that removes nothing and will be full so soon, in seconds.
+SOON_FULL_SECONDS = 86_400
 
 #: The colour of each state of a stream, a recording and a disk: good, busy, bad or off.
 COLOURS = {
@@ -133,11 +138,24 @@ def find_problems(report: RecorderReport) -> Iterable[str]:
     for disk in report.disks:
         if disk.error:
             yield f"Disk {disk.disk}: {disk.error}"
-        elif disk.total_bytes and disk.free_bytes < LITTLE_SPACE * disk.total_bytes:
-            yield f"Disk {disk.disk}: {size_words(disk.free_bytes)} left"
+        elif words := _shortage(disk):
+            yield f"Disk {disk.disk}: {words}"
         for chore in disk.chores:
             if chore.error:
                 yield f"Disk {disk.disk}, {chore.name}: {chore.error}"
+
+
+def _shortage(disk: DiskReport) -> str:
+    """Say that a disk has little room left, or not for long; not of one that sees to it itself."""
+    reach, little = disk.reach, LITTLE_SPACE * disk.total_bytes
+    if reach.kept_free_bytes:
+        little = LITTLE_KEPT * reach.kept_free_bytes
+    seconds = reach.seconds_to_full
+    is_soon = seconds is not None and not reach.is_automatic and seconds < SOON_FULL_SECONDS
+    if not disk.total_bytes or not (is_soon or disk.free_bytes < little):
+        return ""
+    left = f"{size_words(disk.free_bytes)} left"
+    return f"{left}, {_full_words(reach)}" if is_soon else left
 
 
 def _header(report: RecorderReport) -> str:
@@ -296,28 +314,60 @@ def _recording_row(report: RecordingReport, is_disk_absent: bool) -> str:
 
 
 def _disks(report: RecorderReport) -> str:
-    heads = ["Disk", "State", "Folder", "Space", "#Waiting writes"]
+    heads = ["Disk", "State", "Space", "Reaches back", "Fills", "#Waiting writes"]
     rows = [
         row
         for disk in report.disks
-        for row in (_disk_row(disk, report.serial), *map(_chore_row, disk.chores))
+        for row in (_disk_row(disk, report), *map(_chore_row, disk.chores))
     ]
     return _table("Disks", heads, rows, "No disk is configured.")
 
 
-def _disk_row(disk: DiskReport, serial: str) -> str:
+def _disk_row(disk: DiskReport, report: RecorderReport) -> str:
     space = "unknown"
     if disk.total_bytes:
         used = 1 - disk.free_bytes / disk.total_bytes
         space = f"{size_words(disk.free_bytes)} of {size_words(disk.total_bytes)} free{_bar(used)}"
     before = disk.last_serial
-    owner = f"used by the recorder {before} before" if before not in ("", serial) else ""
+    owner = f"used by the recorder {before} before" if before not in ("", report.serial) else ""
+    folder = escape(disk.folder).replace("/", "/<wbr>")
     return (
-        f"<tr><td><b>{escape(disk.disk)}</b>{_dim(owner)}</td>"
+        f"<tr><td><b>{escape(disk.disk)}</b><code>{folder}</code>{_dim(owner)}</td>"
         f"<td>{_state(disk.state, 'bad' if disk.error else '')}{_dim(disk.error)}</td>"
-        f'<td><code>{escape(disk.folder)}</code></td><td>{space}</td><td class="n">{disk.queued}'
-        "</td></tr>"
+        f"<td>{space}</td><td>{_back(disk.reach, report.now_us)}</td><td>{_fills(disk.reach)}</td>"
+        f'<td class="n">{disk.queued}</td></tr>'
     )
+
+
+def _back(reach: ReachReport, now_us: int) -> str:
+    """Tell how far back recordings reach."""
+    if not reach.is_known:
+        return ""
+    kept = f"at most {count_words(reach.max_age_days, 'day')} are kept"
+    limit = _dim(kept if reach.max_age_days else "")
+    if reach.since_us is None:
+        return f"nothing is recorded{limit}"
+    since = datetime.fromtimestamp(reach.since_us / 1e6, UTC)
+    words = duration_words(max(0.0, (now_us - reach.since_us) / 1e6))
+    return f"{words}{_dim(f'since {since:%Y-%m-%d %H:%M} UTC')}{limit}"
+
+
+def _fills(reach: ReachReport) -> str:
+    """Tell how fast a disk fills, and when it is full."""
+    if reach.bytes_per_day is None:
+        return _dim("known in a minute" if reach.is_known else "")
+    if not reach.bytes_per_day:
+        return "nothing lately"
+    return f"{size_words(reach.bytes_per_day)} a day{_dim(_full_words(reach))}"
+
+
+def _full_words(reach: ReachReport) -> str:
+    """Say when a disk is full, and what happens then."""
+    seconds = reach.seconds_to_full
+    if seconds is None:
+        return "not full: what is too old goes before" if reach.max_age_days else ""
+    then = "what is oldest makes room" if reach.is_automatic else "nothing more is recorded"
+    return f"full in {duration_words(seconds)}, then {then}" if seconds else f"full: {then}"
 
 
 def _chore_row(chore: ChoreReport) -> str:
@@ -329,8 +379,8 @@ def _chore_row(chore: ChoreReport) -> str:
     bar = _bar(amount.done / amount.total) if amount and 0 <= amount.done < amount.total else ""
     counted = f"{amount.done:,} of {amount.total:,}" if amount and amount.total else ""
     return (
-        f'<tr><td>{_dim(chore.name)}</td><td colspan="2">{escape(words)}{_dim(chore.error)}</td>'
-        f'<td>{bar}</td><td class="n">{counted}</td></tr>'
+        f'<tr><td>{_dim(chore.name)}</td><td colspan="4">{escape(words)}{bar}{_dim(chore.error)}'
+        f'</td><td class="n">{counted}</td></tr>'
     )
 
 

@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.services.camera_events.report import CameraEventsReport
-from axis_nvr.services.status import RuleReport
+from axis_nvr.services.status import ReachReport, RuleReport
 from axis_nvr.services.stream_errors import ErrorKind, StreamError
 from axis_nvr.services.stream_status import StreamState
 from axis_nvr.storage.housekeeping import ChoreReport, Progress
@@ -52,7 +53,11 @@ class PagesTests(ServingTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.house.set_up()
-        self.serve(*Pages(lambda: WELL).endpoints())
+        self.looks: list[str] = []
+        self.serve(*Pages(lambda: WELL, self.look).endpoints())
+
+    async def look(self) -> None:
+        self.looks.append("looked")
 
     def get(self, path: str, method: str = "GET") -> tuple[int, dict[str, str], str]:
         answered = self.ask(path, "vera", method=method)
@@ -87,6 +92,15 @@ class PagesTests(ServingTestCase):
         document = json.loads(body)
         self.assertEqual(document["streams"][0]["status"]["state"], "playing")
         self.assertEqual(document["disks"][0]["disk"], "HDD_DISK")
+
+    def test_the_disks_are_looked_at(self) -> None:
+        """Who may see page or document sees the disks as they are; who may not moves nothing."""
+        self.send("/")
+        self.get("/healthz")
+        self.assertEqual(self.looks, [])
+        self.get("/")
+        self.get("/status.json")
+        self.assertEqual(len(self.looks), 2)
 
     def test_nothing_else_is_loaded_or_kept(self) -> None:
         """No answer is cached, sniffed or framed; a page may use its own style and nothing else."""
@@ -180,6 +194,45 @@ class PageTests(SynchronousTestCase):
         self.assertEqual(problems, ["Disk HDD_DISK, retention: no space <left>"])
         own = replace(disk, last_serial=WELL.serial)
         self.assertNotIn("before", Text(status_page(replace(WELL, disks=(own,)))).text)
+
+    def test_how_far_a_disk_reaches(self) -> None:
+        """Since when there are recordings, at what rate it fills, and what comes then."""
+        since_us = NOW_US - 3 * 86_400_000_000
+        reach = ReachReport(True, since_us, 41_200_000_000, 86_400 * 12.5, is_automatic=True)
+
+        def told(**changed: Any) -> str:
+            disk = replace(WELL.disks[0], reach=replace(reach, **changed))
+            return Text(status_page(replace(WELL, disks=(disk,)))).text
+
+        self.assertIn("3 days 0 h since 2025-12-29 00:00 UTC 41.2 GB a day", told())
+        self.assertIn("full in 12 days 12 h, then what is oldest makes room", told())
+        self.assertIn("full: what is oldest makes room", told(seconds_to_full=0.0))
+        words = "at most 30 days are kept 41.2 GB a day not full: what is too old goes before"
+        self.assertIn(words, told(seconds_to_full=None, max_age_days=30))
+        self.assertIn("then nothing more is recorded", told(is_automatic=False))
+        self.assertIn("nothing is recorded", told(since_us=None, bytes_per_day=0))
+        self.assertIn("nothing lately", told(bytes_per_day=0))
+        self.assertIn("known in a minute", told(bytes_per_day=None))
+        self.assertNotIn("since 2025", told(is_known=False, bytes_per_day=None))
+
+    def test_a_disk_that_needs_room(self) -> None:
+        """A person is needed where nothing else makes room: not for a disk that is kept full."""
+        disk = replace(WELL.disks[0], free_bytes=190_000_000_000)
+
+        def problems(**reach: Any) -> list[str]:
+            changed = replace(disk, reach=ReachReport(**reach))
+            return list(find_problems(replace(WELL, disks=(changed,))))
+
+        self.assertEqual(problems(), ["Disk HDD_DISK: 190.0 GB left"])
+        self.assertEqual(problems(is_automatic=True, kept_free_bytes=200_000_000_000), [])
+        helpless = problems(is_automatic=True, kept_free_bytes=400_000_000_000)
+        self.assertEqual(helpless, ["Disk HDD_DISK: 190.0 GB left"])
+        disk = replace(disk, free_bytes=400_000_000_000)
+        self.assertEqual(problems(seconds_to_full=86_400.0 * 2), [])
+        self.assertEqual(
+            problems(seconds_to_full=7_300.0),
+            ["Disk HDD_DISK: 400.0 GB left, full in 2 h 1 min, then nothing more is recorded"],
+        )
 
     def test_events_of_cameras(self) -> None:
         """Each camera that is listened to has a line; one that cannot be heard needs a person."""

@@ -6,21 +6,27 @@ from pathlib import Path
 from axis_nvr.storage.files import IFiles
 from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import Index
-from axis_nvr.storage.layout import block_file, recording_folder
+from axis_nvr.storage.layout import block_file, recording_folder, utc_text
 
 #: All rows are counted so often, in seconds; in between it is reckoned from what is written and
 #: removed.
 COUNT_SECONDS = 600.0
 
 
-def used_bytes(files: IFiles, folder: Path, index: Index) -> int:
+def used_bytes(files: IFiles, folder: Path, index: Index, since_us: int | None = None) -> int:
     """Count what the blocks of a disk take, those that are being written included.
 
+    :param since_us: those that begin then or later; all of them, if not given.
     :raises StorageError: the index cannot be read.
     """
-    (closed,) = index.first("SELECT SUM(filesize) FROM blocks")
+    since = "" if since_us is None else utc_text(since_us)
+    where = " WHERE starttime >= ?" if since else ""
+    values = (since,) if since else ()
+    (closed,) = index.first(f"SELECT SUM(filesize) FROM blocks{where}", *values)  # noqa: S608
     used = int(closed or 0)
     for block in index.blocks(open_only=True):
+        if since_us is not None and block.start_us < since_us:
+            continue
         with suppress(OSError):  # it is not there any more, or not yet
             path = block_file(recording_folder(folder, block.recording_id), block.block_id)
             fd = files.open_read(path)
