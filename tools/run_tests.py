@@ -11,6 +11,7 @@ import argparse
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -217,6 +218,9 @@ def main() -> int:
         os.environ.setdefault("CI", "true")  # where hypothesis looks
     else:
         os.environ["AXIS_NVR_TEST_ALL"] = "1"  # where tests/storage/faults/effort.py looks
+    # A shell has it ignored by what it starts in the background, and so by all programs below,
+    # which tests end by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     passed = failed = skipped = 0
     laid_out = steps(is_whole=arguments.all or arguments.only == "docs")
     for kind, todo in laid_out.items():

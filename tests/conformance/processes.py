@@ -20,6 +20,7 @@ def wait():
         pass
     os.kill(os.getpid(), signal.SIGINT)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, if we are in the background
 threading.Thread(target=wait, daemon=True).start()
 from twisted.scripts.twistd import run
 run()

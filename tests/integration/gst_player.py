@@ -4,12 +4,16 @@
 
 Each argument behind the second is a seek, made when what was played before has ended; times are
 nanoseconds since 1900, empty for open ends. A line is ``<time in nanoseconds> <MD5>``, the latter
-of all NAL units but parameter sets, which GStreamer repeats as it likes; at each end ``end``.
+of all NAL units but parameter sets, which GStreamer repeats as it likes; at each end ``end``. Where
+nothing happens for long, whatever call it hangs in, it fails and says what its source did last.
 """
 
+import faulthandler
 import hashlib
+import os
 import sys
 import time
+from threading import Thread
 
 import gi
 
@@ -17,9 +21,26 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstApp", "1.0")
 from gi.repository import Gst, GstApp  # noqa: E402, F401
 
-#: How long nothing may come, in seconds.
-PATIENCE = 15.0
+#: How long nothing may happen, in seconds.
+PATIENCE = 10.0
+#: So many bytes are kept of what each thread of the source says of itself, for as many seconds.
+LOG_BYTES, LOG_SECONDS = 16 * 1024, 60
 
+
+def watch() -> None:
+    """End this program when nothing has happened for too long."""
+    while time.monotonic() < until:
+        time.sleep(0.5)
+    sys.stderr.write(f"nothing for {PATIENCE:.0f} s, left to seek: {seeks}\n")
+    faulthandler.dump_traceback()
+    sys.stderr.write("".join(Gst.debug_ring_buffer_logger_get_logs()))
+    sys.stderr.flush()
+    os._exit(1)
+
+
+Gst.debug_remove_log_function(None)
+Gst.debug_add_ring_buffer_logger(LOG_BYTES, LOG_SECONDS)
+Gst.debug_set_threshold_from_string("rtspsrc:DEBUG", True)
 Gst.init(None)
 url, rate_control, *seeks = sys.argv[1:]
 pipeline = Gst.parse_launch(
@@ -30,9 +51,10 @@ pipeline = Gst.parse_launch(
 source, sink = pipeline.get_by_name("src"), pipeline.get_by_name("sink")
 source.set_property("location", url)
 source.set_property("onvif-rate-control", rate_control == "yes")
-pipeline.set_state(Gst.State.PLAYING)
 until = time.monotonic() + PATIENCE
-while time.monotonic() < until:
+Thread(target=watch, daemon=True).start()
+pipeline.set_state(Gst.State.PLAYING)
+while True:
     message = pipeline.get_bus().pop_filtered(Gst.MessageType.ERROR)
     if message is not None:
         sys.exit(str(message.parse_error()))
@@ -46,6 +68,7 @@ while time.monotonic() < until:
         until = time.monotonic() + PATIENCE
     elif sink.is_eos():
         sys.stdout.write("end\n")
+        until = time.monotonic() + PATIENCE
         if not seeks:
             break
         rate, start, stop = seeks.pop(0).split(":")
@@ -54,5 +77,4 @@ while time.monotonic() < until:
             for text in (start, stop)
         ]
         pipeline.seek(float(rate), Gst.Format.TIME, Gst.SeekFlags.FLUSH, *ends[0], *ends[1])
-        until = time.monotonic() + PATIENCE
 pipeline.set_state(Gst.State.NULL)

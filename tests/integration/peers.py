@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
@@ -96,6 +97,7 @@ class Program(ProcessProtocol):
         self.output = b""
         self.ended: Deferred[tuple[str, int | None]] = Deferred()
         self._errors = b""
+        self._gone: Deferred[None] = Deferred()
 
     def outReceived(self, data: bytes) -> None:  # noqa: N802
         """Keep what it writes."""
@@ -108,6 +110,7 @@ class Program(ProcessProtocol):
     def processEnded(self, reason: Any) -> None:
         """Tell who waits."""
         self.ended.callback((self._errors.decode(), reason.value.exitCode))
+        self._gone.callback(None)
 
     def signal(self, name: str) -> None:
         """Send it a signal, such as ``INT``, if it still runs."""
@@ -115,12 +118,25 @@ class Program(ProcessProtocol):
         with contextlib.suppress(ProcessExitedAlready):
             self.transport.signalProcess(name)
 
+    async def outcome(self) -> tuple[str, int | None]:
+        """Wait for its end as `ended` tells it; an error with what it said if it does not come."""
+        try:
+            return await self.ended.addTimeout(PATIENCE_SECONDS, reactor)
+        except DeferredTimeout as error:
+            said = b"\n".join((self.output[-1000:], self._errors[-4000:]))
+            raise AssertionError(f"it goes on:\n{said.decode(errors='replace')}") from error
+
+    def stop(self) -> Deferred[None]:
+        """End it at once; fires when it is gone."""
+        self.signal("KILL")
+        return self._gone
+
 
 def start_program(test: Any, reactor: Any, command: Sequence[str]) -> Program:
     """Start a program; it is ended when the test is."""
     program = Program()
     reactor.spawnProcess(program, command[0], list(command), env=dict(os.environ))
-    test.addCleanup(program.signal, "KILL")
+    test.addCleanup(program.stop)
     return program
 
 

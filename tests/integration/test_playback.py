@@ -29,7 +29,6 @@ from axis_nvr.wire.hvcc import parse_hvcc
 from axis_nvr.wire.nal import split_sample
 from axis_nvr.wire.ntp import NTP_TO_UNIX_SECONDS
 from tests.integration.peers import (
-    PATIENCE_SECONDS,
     SYSTEM_PYTHON,
     require_gstreamer,
     require_program,
@@ -108,9 +107,8 @@ class PlaybackTests(TestCase):
     async def output_of(self, *command: str) -> list[str]:
         """What a program says, which must be content."""
         program = start_program(self, self.reactor, command)
-        program.ended.addTimeout(PATIENCE_SECONDS, self.reactor)
-        errors, code = await program.ended
-        self.assertEqual(code, 0, errors[-2000:])
+        errors, code = await program.outcome()
+        self.assertEqual(code, 0, errors[-40_000:])
         return program.output.decode().splitlines()
 
     async def frames(self, source: str, *options: str) -> list[str]:

@@ -226,7 +226,7 @@ class GstreamerTests(CameraTestCase):
         await holds(reactor, b'PropertyOperation="Changed"', received)
         self.assertIn(b"VMD/Camera1ProfileANY", target.read_bytes())
         player.signal("INT")
-        check_gstreamer(*await player.ended)
+        check_gstreamer(*await player.outcome())
 
 
 class TlsTests(CameraTestCase):
@@ -353,6 +353,6 @@ class CommandLineTests(CameraTestCase):
         for endpoint in (f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1", "tcp:x"):
             program = self.start("--rtsp", endpoint)
             self.assertEqual(await program.ended.addTimeout(PATIENCE_SECONDS, reactor), 1)
-            self.assertEqual(program.errors.count(b"virtual camera:"), 1)
+            self.assertEqual(program.errors.count(b"axis-camera: rtsp: "), 1)
             self.assertNotIn(b"Traceback", program.errors)
             await deferLater(reactor, 0)
