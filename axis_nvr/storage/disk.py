@@ -368,7 +368,7 @@ class Disk:
     def run_batch(self, *, wait: bool) -> bool:
         """Do everything that is queued; called in the writer thread only.
 
-        :param wait: for something to be queued, or until the index is to be told something.
+        :param wait: for something to be queued, or until there is something to do without that.
         :returns: False once the disk is to stop and nothing is queued.
         """
         tickets = self._queue.take(wait=wait, timeout=self._writer.index_delay())

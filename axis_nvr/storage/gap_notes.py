@@ -1,14 +1,16 @@
 """Gaps on their way to the index and into the blocks' tags."""
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
+from threading import Lock
 
 from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.storage.layout import utc_text
 
-#: Gaps wait this long for an index transaction that happens anyway, in seconds; then they get one.
-#: What waits is lost if the recorder dies.
+#: Gaps wait this long for somebody who asks or for an index transaction that happens anyway, in
+#: seconds; then they get one. What waits is lost if the recorder dies.
 MAX_WAIT_SECONDS = 60.0
 #: Gaps told one by one in a block's tags, or waiting for the index; those after are told as one.
 MAX_GAPS = 1000
@@ -28,32 +30,36 @@ def gap_text(gap: Gap) -> str:
 
 
 class GapNotes:
-    """The gaps of one recording that are not in the index or not in a block yet."""
+    """The gaps of one recording that are not in the index or not in a block yet.
+
+    What writes the recording adds them, and puts them into blocks; any thread may take what waits
+    for the index.
+
+    :ivar due: when the index is to be told, by the clock of `extend`; infinite if none waits.
+    """
 
     def __init__(self) -> None:
+        self.due = math.inf
         self._waiting: list[Gap] = []
         self._of_block: list[Gap] = []
         self._recent: deque[Gap] = deque(maxlen=_REMEMBERED)
-        self._since: float | None = None
+        self._lock = Lock()
 
     def extend(self, gaps: Iterable[Gap], now: float) -> None:
         """Take gaps, each once though it may be told twice: with its unit and with its group."""
         for gap in gaps:
             if gap not in self._recent:
                 self._recent.append(gap)
-                _add(self._waiting, gap)
                 _add(self._of_block, gap)
-                if self._since is None:
-                    self._since = now
-
-    def is_due(self, now: float) -> bool:
-        """Tell whether gaps have waited long enough for a transaction of their own."""
-        return self._since is not None and now - self._since >= MAX_WAIT_SECONDS
+                with self._lock:
+                    _add(self._waiting, gap)
+                    self.due = min(self.due, now + MAX_WAIT_SECONDS)
 
     def take_waiting(self) -> list[Gap]:
-        """Give what the index does not know yet."""
-        self._since = None
-        waiting, self._waiting = self._waiting, []
+        """Give what the index does not know yet; safe from any thread."""
+        with self._lock:
+            self.due = math.inf
+            waiting, self._waiting = self._waiting, []
         return waiting
 
     def tags(self) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ What may wait need not be durable in the index to be safe: it is found again in 
 something that may not wait.
 """
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -97,17 +98,19 @@ class IndexTeller:
             self._horizon.is_settled = True
 
     def waiting(self) -> list[RecordingWriter]:
-        """Give the recordings of which the index does not know all yet."""
-        every = dict.fromkeys((*self._ended, *self.running.values()))  # one may be in both
-        return [it for it in every if it.index_writes.waiting]
+        """Give the recordings of which the index does not know all yet, but for their gaps."""
+        return [it for it in self._every() if it.index_writes.waiting]
+
+    def _every(self) -> Iterable[RecordingWriter]:
+        return dict.fromkeys((*self._ended, *self.running.values()))  # one may be in both
 
     def delay(self) -> float | None:
         """Tell in how many seconds the index is to be told what it does not know.
 
         :returns: None if it knows everything. An index that has just refused is not asked at once.
         """
-        due = min((it.index_writes.due for it in self.waiting()), default=None)
-        if due is None:
+        due = min((it.due for it in self._every()), default=math.inf)
+        if due == math.inf:
             return None
         return max(due - self._monotonic(), INDEX_RETRY_SECONDS if self._failures else 0.0)
 
@@ -119,13 +122,13 @@ class IndexTeller:
         :param at_once: all of it is.
         :returns: what the index did not take, by recording; it waits on.
         """
-        waiting = self.waiting()
-        is_due = at_once or any(it.index_writes.due <= now for it in waiting)
-        if not waiting or not (is_due or _count(waiting) >= MAX_GATHERED):
+        is_due = at_once or any(it.due <= now for it in self._every())
+        if not (is_due or _count(self.waiting()) >= MAX_GATHERED):
+            return {}
+        waiting = self._with_gaps()
+        if not waiting:
             return {}
         failures: Failures = {}
-        for recording in waiting:
-            recording.lay_out_gaps()
         try:
             with self._lock:
                 self._tell(self._index, waiting, may_move_on=True)
@@ -136,6 +139,12 @@ class IndexTeller:
             self._failures, self._refused_at = 0, None
         self._ended = tuple(it for it in self._ended if it.index_writes.waiting)
         return failures
+
+    def _with_gaps(self) -> list[RecordingWriter]:
+        """Lay out gaps that wait, and give the recordings of which the index does not know all."""
+        for recording in self._every():
+            recording.lay_out_gaps()
+        return self.waiting()
 
     def _doubt(self, error: StorageError) -> None:
         """Tell whether the index is lost: it is opened again then, or made anew from the files."""
@@ -161,7 +170,8 @@ class IndexTeller:
 
         :param recordings_only: what no list of recordings shows may wait on.
         """
-        if not self._is_behind(recordings_only=recordings_only):
+        waiting = self.waiting() if recordings_only else self._with_gaps()
+        if not any(_is_shown(it, recordings_only=recordings_only) for it in waiting):
             return
         if not self._lock.acquire(timeout=PATIENCE_SECONDS):
             return
@@ -175,13 +185,6 @@ class IndexTeller:
                 self._refused_at = now
         finally:
             self._lock.release()
-
-    def _is_behind(self, *, recordings_only: bool) -> bool:
-        return any(
-            news.is_of_recording or not recordings_only
-            for recording in self.waiting()
-            for news in recording.index_writes.waiting
-        )
 
     def _second(self) -> Index | None:
         """Give the connection for those who ask; None if the disk is closed."""
@@ -239,6 +242,12 @@ class IndexTeller:
         path, mode = self._folder / INDEX_NAME, index.loosely() if is_loose else nullcontext()
         with storage_errors(path, "write the index"), mode, index.transaction():
             yield
+
+
+def _is_shown(recording: RecordingWriter, *, recordings_only: bool) -> bool:
+    """Tell whether who asks would see something of a recording that waits."""
+    waiting = recording.index_writes.waiting
+    return any(news.is_of_recording or not recordings_only for news in waiting)
 
 
 def _count(recordings: Iterable[RecordingWriter]) -> int:

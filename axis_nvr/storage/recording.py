@@ -21,6 +21,7 @@ that is gone is made again; a block whose name is gone is lost with its row, and
 Metadata units are left out: no place for them in the layout is known.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -107,6 +108,12 @@ class RecordingWriter:
         self._failure: StorageError | None = None
         self._is_closing = False
         self._now = 0.0
+
+    @property
+    def due(self) -> float:
+        """When the index is to be told of it at the latest, by the clock of `write`."""
+        gaps_due = math.inf if self._progress.streams is None else self.gaps.due
+        return min(self.index_writes.due, gaps_due)
 
     # Stride 1: bytes to files.
 
@@ -317,7 +324,6 @@ class RecordingWriter:
                 self._conclude_recording()
             except StorageError as error:
                 failure = failure or error
-        if self._is_closing or self.gaps.is_due(now):
             self.lay_out_gaps()
         if failure is not None:
             raise failure
@@ -396,7 +402,7 @@ class RecordingWriter:
         self._papers.write_block(xml, block.writer.path)
 
     def lay_out_gaps(self) -> None:
-        """Add what is missing to what the index is told."""
+        """Add what is missing to what the index is told; safe from any thread."""
         gaps = [] if self._progress.streams is None else self.gaps.take_waiting()
         if gaps:
             add = partial(Index.add_gaps, recording_id=self.recording_id, gaps=gaps)

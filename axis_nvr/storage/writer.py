@@ -266,10 +266,14 @@ class DiskWriter:
             self._place.reserved = set(self.recordings)
         return {**untold, **failures}
 
-    def index_delay(self) -> float | None:
-        """See `IndexTeller.delay`; as long as something waits, it is looked whether one asks."""
+    def index_delay(self) -> float:
+        """Tell in how many seconds there is something to do though nothing is to be written.
+
+        The index is told what is due, it is looked whether another process asks what is new, and
+        whether the disk is still there.
+        """
         delay = self._teller.delay()
-        return None if delay is None else min(delay, ASK_SECONDS)
+        return ASK_SECONDS if delay is None else min(delay, ASK_SECONDS)
 
     def _distrust(self) -> None:
         if self._place is not None:
@@ -289,9 +293,9 @@ class DiskWriter:
             return
         self._looked_at = now
         try:
-            self.space = self._files.space(self._folder)
             self.place.check_present()
             self._check_index()
+            self.space = self._files.space(self._folder)
         except OSError:
             self.space = Space(0, 0)
         except StorageError as error:

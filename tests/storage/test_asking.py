@@ -7,6 +7,7 @@ from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.storage.asking import ASK_NAME, ASK_SECONDS, PATIENCE_SECONDS, answer, ask_to_tell
 from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.storage.index import Index
@@ -112,4 +113,13 @@ class AskingTests(SynchronousTestCase):
         with answering(self.bench):
             self.assertTrue(ask_to_tell(self.files, self.bench.folder))
         self.assertEqual(self.blocks(), 1)
-        self.assertIsNone(self.bench.disk.index_delay())
+
+    def test_gaps_are_told(self) -> None:
+        """Though they may wait a minute, who asks sees those that are known now."""
+        recording = self.bench.open()
+        gap = Gap(START_US, START_US + 5, GapReason.PACKETS_LOST, 7)
+        self.bench.write(recording, video_gop(START_US, gaps=[gap]))
+        self.assertTrue(self.ask(self.process))
+        index = Index.open_read_only(self.files, self.bench.folder / "index.db")
+        self.addCleanup(index.close)
+        self.assertEqual(list(index.gaps(recording.recording_id)), [gap])

@@ -162,6 +162,15 @@ class HealingTests(DiskCase):
         self.assertEqual((self.states[-1], self.times_broken), (DiskState.ABSENT, 1))
         self.assertEqual(list(self.folder.iterdir()), [])
 
+    def test_a_disk_that_vanishes_while_nobody_records(self) -> None:
+        """It is looked for all the same: who wants to record is to know before."""
+        self.folder.rename(self.folder.with_name("away"))
+        self.addCleanup(self.folder.with_name("away").rename, self.folder)
+        self.seconds += LOOK_SECONDS
+        self.assertLess(self.disk._writer.index_delay(), LOOK_SECONDS)
+        self.batch()
+        self.assertEqual((self.states[-1], self.times_broken), (DiskState.ABSENT, 1))
+
     @proves(
         4,
         fault="somebody removes the index",

@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.units import Gap, GapReason
+from axis_nvr.storage.asking import ask_to_tell
 from axis_nvr.storage.block_reader import BlockReader
 from axis_nvr.storage.disk import Disk
 from axis_nvr.storage.disk_status import DiskState
@@ -122,6 +123,17 @@ class ThreadTests(TestCase):
             with self.assertRaises(StorageError):
                 await opened
             self.assertEqual(disk.state, DiskState.READ_ONLY)
+            await disk.stop()
+
+        return Deferred.fromCoroutine(run())
+
+    def test_a_disk_that_nobody_records_to(self) -> Deferred[None]:
+        """It answers another process that asks what is new."""
+
+        async def run() -> None:
+            disk = self.make()
+            await disk.start()
+            self.assertTrue(await deferToThread(ask_to_tell, Files(), disk.folder))
             await disk.stop()
 
         return Deferred.fromCoroutine(run())

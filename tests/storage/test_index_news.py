@@ -11,6 +11,7 @@ from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.storage import index_teller
 from axis_nvr.storage.files import Files, Space
+from axis_nvr.storage.gap_notes import MAX_WAIT_SECONDS
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.index_news import GATHER_FREE_BYTES, GATHER_SECONDS, IndexNews
 from axis_nvr.storage.index_teller import INDEX_RETRY_SECONDS
@@ -64,6 +65,10 @@ class TellingCase(SynchronousTestCase):
         gop = video_gop(START_US + number * SPACING_US, gaps=list(gaps))
         self.assertEqual(self.bench.write(recording, gop), [None])
 
+    def gaps(self, recording: RecordingWriter) -> list[Gap]:
+        """Give the gaps of a recording that the index knows."""
+        return list(self.disk.place.index.gaps(recording.recording_id))
+
     def index(self) -> tuple[int, int, int, int]:
         """Count recordings and blocks, in all and open."""
         index = Index.open_read_only(Files(), self.bench.folder / "index.db")
@@ -90,7 +95,7 @@ class WriterTests(TellingCase):
         self.bench.monotonic_seconds += GATHER_SECONDS
         self.assertEqual(self.disk.process([]), [])
         self.assertEqual((self.transactions, self.index()), (1, (1, 2, 0, 0)))
-        self.assertIsNone(self.disk.index_delay())
+        self.assertIsNone(self.disk._teller.delay())
         self.assertNotIn(recording.recording_id, self.disk.premises().running())
 
     def test_blocks_of_many_go_together(self) -> None:
@@ -131,7 +136,34 @@ class WriterTests(TellingCase):
         self.write(recording, 0, (gap,))
         self.bench.monotonic_seconds += GATHER_SECONDS
         self.disk.process([])
-        self.assertEqual(list(self.disk.place.index.gaps(recording.recording_id)), [gap])
+        self.assertEqual(self.gaps(recording), [gap])
+
+    def test_gaps_wait_no_longer_than_a_minute(self) -> None:
+        """A gap alone is no transaction before, also of a camera that sends nothing any more."""
+        recording = self.bench.open()
+        self.write(recording, 0)
+        self.disk.catch_up()
+        gap = Gap(START_US, START_US + 5, GapReason.PACKETS_LOST, 7)
+        self.write(recording, 0, (gap,))
+        self.assertEqual((self.disk._teller.delay(), self.gaps(recording)), (MAX_WAIT_SECONDS, []))
+        self.bench.monotonic_seconds += MAX_WAIT_SECONDS
+        self.disk.process([])
+        self.assertEqual(self.gaps(recording), [gap])
+
+    def test_gaps_before_the_first_block(self) -> None:
+        """They wait for it: nothing is told of a recording that is not there."""
+        recording = self.bench.open()
+        self.bench.files.fail("create", ".mkv")
+        (outcome,) = self.bench.write(recording, video_gop(START_US))
+        self.assertIsInstance(outcome, StorageError)
+        self.bench.monotonic_seconds += MAX_WAIT_SECONDS
+        self.assertIsNone(self.disk._teller.delay())
+        self.disk.catch_up()
+        self.assertEqual(self.transactions, 0)
+        self.write(recording, 1)
+        self.disk.catch_up()
+        (gap,) = self.gaps(recording)
+        self.assertEqual(gap.reason, GapReason.FULL_DISK)
 
     def test_names_that_wait_are_taken(self) -> None:
         """Nobody else gets the name of a block that the index does not know yet."""
@@ -148,7 +180,7 @@ class WriterTests(TellingCase):
         recording = self.bench.open()
         self.disk.space = Space(1 << 40, GATHER_FREE_BYTES - 1)
         self.write(recording, 0)
-        self.assertEqual((self.index(), self.disk.index_delay()), ((1, 1, 1, 1), None))
+        self.assertEqual((self.index(), self.disk._teller.delay()), ((1, 1, 1, 1), None))
 
     def test_a_group_that_is_not_taken(self) -> None:
         """When something is wrong with the disk, what waits is told while it can be."""
@@ -174,7 +206,7 @@ class WriterTests(TellingCase):
         self.assertEqual(self.disk.index_delay(), INDEX_RETRY_SECONDS)
         broken.restore()
         self.disk.process([])
-        self.assertEqual((self.disk.index_delay(), self.index()), (None, (1, 1, 1, 1)))
+        self.assertEqual((self.disk._teller.delay(), self.index()), (None, (1, 1, 1, 1)))
 
 
 class CatchUpTests(TellingCase):
@@ -196,13 +228,13 @@ class CatchUpTests(TellingCase):
         self.assertEqual(self.index(), (1, 2, 0, 0))
 
     def test_who_asks_for_recordings(self) -> None:
-        """A list of recordings shows no blocks, and does not have them told."""
+        """A list of recordings shows no blocks and gaps, and does not have them told."""
         catch_up = self.disk.premises().catch_up
         recording = self.bench.open()
         self.write(recording, 0)
         catch_up(recordings_only=True)
         self.assertEqual((self.transactions, self.index()), (1, (1, 1, 1, 1)))
-        self.write(recording, 1)
+        self.write(recording, 1, (Gap(START_US, START_US + 5, GapReason.PACKETS_LOST, 7),))
         catch_up(recordings_only=True)
         self.assertEqual((self.transactions, self.index()), (1, (1, 1, 1, 1)))
         self.bench.close(recording)
@@ -212,6 +244,7 @@ class CatchUpTests(TellingCase):
     def test_in_another_thread(self) -> None:
         """It is done by whoever asks, while the writer goes on; nothing is told twice or lost."""
         recordings = [self.bench.open() for _ in range(4)]
+        gaps = [Gap(START_US + at, START_US + at, GapReason.PACKETS_LOST, at) for at in range(6)]
         is_over = Event()
 
         def ask() -> None:
@@ -223,12 +256,14 @@ class CatchUpTests(TellingCase):
             thread.start()
         for number in range(6):
             for recording in recordings:
-                self.write(recording, number)
+                self.write(recording, number, (gaps[number],))
         is_over.set()
         for thread in threads:
             thread.join()
         self.disk.catch_up()
         self.assertEqual(self.index(), (4, 24, 4, 4))
+        for recording in recordings:
+            self.assertEqual(self.gaps(recording), gaps)
 
     def test_an_index_that_refuses_who_asks(self) -> None:
         """Who asks is shown what is there, and does not hold up the writer, nor ask on and on."""

@@ -305,17 +305,6 @@ class CutTests(RecordingCase):
 
 
 class GapTests(RecordingCase):
-    def test_gaps_wait_for_company(self) -> None:
-        """A gap alone is no transaction; after a minute it is told all the same."""
-        recording = self.bench.open()
-        self.bench.write(recording, video_gop(START_US))
-        gap = Gap(START_US, START_US + 5, GapReason.PACKETS_LOST, lost_packets=7)
-        self.bench.write(recording, video_gop(START_US + 2 * SECOND, gaps=[gap]))
-        self.assertEqual(self.gaps(recording.recording_id), [])
-        self.bench.monotonic_seconds += 60
-        self.bench.write(recording, video_gop(START_US + 4 * SECOND))
-        self.assertEqual(self.gaps(recording.recording_id), [gap])
-
     def test_the_block_tells_its_gaps(self) -> None:
         """Without the index the file itself says what is missing, each gap once."""
         gap = Gap(START_US, START_US + 5, GapReason.PACKETS_LOST, 7, "seq 5 to 11")
