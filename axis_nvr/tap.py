@@ -9,11 +9,10 @@ import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from twisted.application.service import IService, MultiService
 from twisted.logger import Logger
-from twisted.python import usage
 
 from axis_nvr.assembly.foundation import Release
 from axis_nvr.assembly.recorder import make_recorder
@@ -23,15 +22,17 @@ from axis_nvr.config import (
     load_config,
 )
 from axis_nvr.errors import ConfigError
-from axis_nvr.services.foreground import announce, complain
+from axis_nvr.services.command_line import CommandLine, refuse
+from axis_nvr.services.foreground import announce
 from axis_nvr.services.memory import Trimming, keep_large_pieces
 
 _log = Logger()
 
 
-class Options(usage.Options):
+class Options(CommandLine):
     """The command line of the recorder; it wins over the configuration file."""
 
+    program = "axis-nvr"
     synopsis = "[options]"
     longdesc = "A network video recorder. Each option has a key in the configuration file."
     optParameters = [  # noqa: RUF012 - Twisted's name and way
@@ -79,7 +80,7 @@ def makeService(options: Mapping[str, Any]) -> IService:
         for part in make_recorder(reactor, config, release, announce):
             part.setServiceParent(service)
     except ConfigError as error:
-        _refuse(error)
+        refuse(Options.program, error)
     Trimming(reactor).setServiceParent(service)
     keep_large_pieces()
     gc.collect()
@@ -108,13 +109,7 @@ class NvrService(MultiService):
         try:
             super().startService()
         except ConfigError as error:
-            _refuse(error)
-
-
-def _refuse(error: ConfigError) -> NoReturn:
-    """End the process with one sentence."""
-    complain(f"axis-nvr: {' '.join(str(error).split())}")
-    raise SystemExit(1)
+            refuse(Options.program, error)
 
 
 def _version() -> str:

@@ -9,7 +9,6 @@ from typing import Any
 from twisted.application.service import IServiceMaker
 from twisted.internet.testing import MemoryReactorClock
 from twisted.plugin import getPlugins
-from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr import tap
@@ -59,10 +58,6 @@ class OptionsTests(SynchronousTestCase):
             self.assertIn(f"--{key}=", text)
             self.assertIn(default, text)
 
-    def test_unknown_options(self) -> None:
-        """What is not known is refused."""
-        self.assertRaises(usage.UsageError, parse, "--colour=red")
-
     def test_the_plugin(self) -> None:
         """`twistd` knows the recorder by its name, and loads it only when it is asked for."""
         plugins: list[Any] = list(getPlugins(IServiceMaker))
@@ -85,6 +80,18 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(refusal.code, 1)
         self.assertRegex(self.said.getvalue(), r"^axis-nvr: --config: .*absent.toml cannot be rea")
         self.assertEqual(self.said.getvalue().count("\n"), 1)
+
+    def test_a_command_line_that_cannot_be_read(self) -> None:
+        """What is not known, lacks its value or is no option is one sentence too, not the help."""
+        for words, sentence in (
+            (("--colour=red",), "axis-nvr: option --colour not recognized"),
+            (("--http",), "axis-nvr: option --http requires argument"),
+            (("--demo=1",), "axis-nvr: option --demo must not have an argument"),
+            (("demo",), "axis-nvr: 'demo' is no option; --help tells which there are"),
+        ):
+            self.said.truncate(self.said.seek(0))
+            refusal = self.assertRaises(SystemExit, parse, *words)
+            self.assertEqual((refusal.code, self.said.getvalue()), (1, f"{sentence}\n"))
 
 
 class ClockTests(SynchronousTestCase):

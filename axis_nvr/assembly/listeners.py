@@ -8,13 +8,14 @@ from twisted.internet.interfaces import IProtocolFactory
 
 from axis_nvr.assembly.foundation import Foundation
 from axis_nvr.config import NONE
+from axis_nvr.protocols.endpoints import make_endpoint
 from axis_nvr.services.certificate import own_certificate
 from axis_nvr.services.gatekeeper import Gatekeeper
 from axis_nvr.vapix.api import Services
 from axis_nvr.vapix.bounded_site import BoundedSite
 from axis_nvr.vapix.call import Endpoint
 from axis_nvr.vapix.door import Door
-from axis_nvr.vapix.listener import Listener, make_endpoint, with_certificate
+from axis_nvr.vapix.listener import Listener, with_certificate
 from axis_nvr.vapix.server import HttpServer
 
 #: What writes a line for people.

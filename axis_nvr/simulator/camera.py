@@ -16,18 +16,19 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.server import Site
 
 from axis_nvr.errors import ConfigError
 from axis_nvr.protocols.admission import FixedAdmission
+from axis_nvr.protocols.endpoints import cannot_listen, make_endpoint
 from axis_nvr.protocols.rtp_delivery import MulticastGroup
 from axis_nvr.protocols.rtsp_server import RtspServerFactory
 from axis_nvr.session.digest import Credentials
@@ -177,21 +178,21 @@ class VirtualCamera(Service):
         ]
 
     def _listen(self, kind: str, description: str, factory: Any) -> "Deferred[None]":
-        try:
-            endpoint = serverFromString(self._reactor, description)
-        except Exception as error:  # parsers of endpoints raise whatever they like
-            raise ConfigError(f"{kind}: {description!r} is no endpoint: {error}") from error
+        endpoint = make_endpoint(self._reactor, kind, description)
 
         def listening(port: IListeningPort) -> None:
             self._ports.append((f"{kind}s" if description.startswith("ssl") else kind, port))
 
-        done: Deferred[None] = endpoint.listen(factory).addCallback(listening)
+        def failed(failure: Failure) -> NoReturn:
+            raise cannot_listen(kind, failure.value)
+
+        done: Deferred[None] = endpoint.listen(factory).addCallbacks(listening, failed)
         return done
 
     def listening(self) -> "Deferred[list[str]]":
         """Wait until all endpoints listen.
 
-        :returns: fires with one line for each address, or fails as the first endpoint did.
+        :returns: fires with one line for each address, or fails with `CannotListen`.
             Cancelling it does nothing to the service.
         """
         waiting = DeferredList(self._pending, fireOnOneErrback=True, consumeErrors=True)

@@ -1,14 +1,19 @@
 """The virtual camera on the command line: ``twistd -n axis-camera`` and its options."""
 
 from collections.abc import Callable
-from typing import Any
+from ipaddress import ip_address
+from typing import Any, cast
 
 from twisted.application.service import MultiService
+from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import DatagramProtocol
 from twisted.python import usage
 from twisted.python.failure import Failure
 
 from axis_nvr.errors import ConfigError
+from axis_nvr.protocols.endpoints import cannot_listen
 from axis_nvr.protocols.rtp_delivery import MulticastGroup
+from axis_nvr.services.command_line import CommandLine, refuse
 from axis_nvr.services.foreground import announce
 from axis_nvr.session.digest import Credentials
 from axis_nvr.session.server.srtp import KeySource
@@ -20,12 +25,20 @@ from axis_nvr.simulator.camera import (
     VirtualCamera,
 )
 
+#: Sessions at a time at most.
+MAX_SESSIONS = 1000
+MAX_SEED = 2**63
+MAX_PASSWORD_CHARACTERS = 512
+#: The highest port of a multicast group; its tracks go to those above it.
+MAX_MULTICAST_PORT = 65_000
+
 _TURNS = {"on": True, "off": False}
 
 
-class Options(usage.Options):
+class Options(CommandLine):
     """What the command line can say."""
 
+    program = "axis-camera"
     synopsis = "[options]"
     longdesc = (
         "An Axis camera in software: a moving test card over RTSP, sound, events, and faults on"
@@ -36,12 +49,12 @@ class Options(usage.Options):
         ["user", None, "", "User name that clients must know; none: everybody may watch."],
         ["password", None, "", "Password of that user."],
         ["password-file", None, "", "File whose first line is that password."],
-        ["sessions", None, DEFAULT_SESSION_LIMIT, "Sessions at a time; 453 beyond.", int],
+        ["sessions", None, DEFAULT_SESSION_LIMIT, "Sessions at a time; 453 beyond."],
         ["audio", None, "off", "on: sound where the URL does not say."],
         ["interface", None, "", "IP address that UDP ports are bound to; none: all."],
         ["multicast", None, "", "Group and even port for multicast, such as 239.192.0.1:50100."],
         ["srtp", None, "off", "Protect media: offered (our key) or demanded (the client's)."],
-        ["seed", None, None, "Number that makes faults repeatable.", int],
+        ["seed", None, None, "Number that makes faults repeatable."],
     ]
     optFlags = [  # noqa: RUF012
         ["authenticate-over-http", None, "Challenge requests within a tunnel once more."],
@@ -69,7 +82,7 @@ class Options(usage.Options):
         """Check what can be checked, with words for people."""
         try:
             self.settings = self._settings()
-        except (ConfigError, OSError) as error:
+        except ConfigError as error:
             raise usage.UsageError(str(error)) from error
 
     def _settings(self) -> CameraSettings:
@@ -78,27 +91,67 @@ class Options(usage.Options):
         :raises ConfigError: they make no sense.
         """
         if self["audio"] not in _TURNS:
-            raise ConfigError("--audio: on or off")
-        password = self["password"]
-        if self["password-file"]:
-            with open(self["password-file"], encoding="utf-8") as file:
-                password = file.readline().rstrip("\r\n")
+            raise ConfigError(f"--audio: on or off, not {self['audio']!r}")
+        password, interface = self._password(), _interface(self["interface"])
         if bool(self["user"]) != bool(password):
-            raise ConfigError("--user and --password go together")
+            raise ConfigError("--user goes together with --password or --password-file")
         return CameraSettings(
             rtsp=tuple(self["rtsp"]) or (DEFAULT_RTSP_ENDPOINT,),
             http=tuple(self["http"]),
             control=tuple(self["control"]),
             serial=self["serial"].upper(),
             credentials=Credentials(self["user"], password) if password else None,
-            session_limit=self["sessions"],
+            session_limit=_number("--sessions", str(self["sessions"]), 1, MAX_SESSIONS),
             audio_by_default=_TURNS[self["audio"]],
             authenticate_over_http=bool(self["authenticate-over-http"]),
-            interface=self["interface"],
-            multicast=_multicast(self["multicast"], self["interface"]),
+            interface=interface,
+            multicast=_multicast(self["multicast"], interface),
             srtp=_key_source(self["srtp"]),
-            seed=self["seed"],
+            seed=None if self["seed"] is None else _number("--seed", self["seed"], 0, MAX_SEED),
         )
+
+    def _password(self) -> str:
+        """Return the password; empty: there is none.
+
+        :raises ConfigError: its file cannot be read, or has none.
+        """
+        path = self["password-file"]
+        if not path:
+            return str(self["password"])
+        if self["password"]:
+            raise ConfigError("--password and --password-file: one of the two")
+        try:
+            with open(path, encoding="utf-8") as file:
+                password = file.readline(MAX_PASSWORD_CHARACTERS).rstrip("\r\n")
+        except OSError as error:
+            raise ConfigError(f"--password-file: {path} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"--password-file: {path} is no text in UTF-8") from None
+        if not password:
+            raise ConfigError(f"--password-file: {path} has no password in its first line")
+        return password
+
+
+def _number(option: str, text: str, lowest: int, highest: int) -> int:
+    """Read a whole number.
+
+    :raises ConfigError: it is none, or out of bounds.
+    """
+    is_number = text.isascii() and text.isdigit()
+    if not is_number or not lowest <= int(text) <= highest:
+        raise ConfigError(f"{option}: a whole number, {lowest} to {highest}, not {text!r:.80}")
+    return int(text)
+
+
+def _interface(text: str) -> str:
+    """Read the address of an interface.
+
+    :raises ConfigError: it is none.
+    """
+    try:
+        return str(ip_address(text)) if text else ""
+    except ValueError:
+        raise ConfigError(f"--interface: an IP address of this machine, not {text!r:.80}") from None
 
 
 def _key_source(text: str) -> KeySource | None:
@@ -123,8 +176,14 @@ def _multicast(text: str, interface: str) -> MulticastGroup | None:
     if not text:
         return None
     address, _, port = text.rpartition(":")
-    if not address or not port.isdigit() or int(port) % 2 or int(port) > 65000:
-        raise ConfigError(f"--multicast: group:port with an even port, not {text!r}")
+    try:
+        is_group = ip_address(address).is_multicast
+    except ValueError:
+        is_group = False
+    is_port = port.isascii() and port.isdigit() and 1024 <= int(port) <= MAX_MULTICAST_PORT
+    if not is_group or not is_port or int(port) % 2:
+        words = "a multicast address and an even port, such as 239.192.0.1:50100"
+        raise ConfigError(f"--multicast: {words}, not {text!r:.80}")
     return MulticastGroup(address, int(port), interface=interface)
 
 
@@ -139,6 +198,7 @@ class AnnouncedCamera(MultiService):
         self, reactor: Any, settings: CameraSettings, announce: Callable[[str], None]
     ) -> None:
         super().__init__()
+        self._reactor = reactor
         self._announce = announce
         self.camera = VirtualCamera(reactor, settings)
         self.camera.setServiceParent(self)
@@ -146,17 +206,32 @@ class AnnouncedCamera(MultiService):
     def startService(self) -> None:
         """Start the camera and tell its addresses.
 
-        :raises SystemExit: with one sentence and code 1, if it cannot listen.
+        :raises SystemExit: with code 1 and one sentence said, if it cannot listen.
         """
         failures: list[Failure] = []
         try:
+            self._try_interface()
             super().startService()
         except ConfigError as error:
-            raise SystemExit(f"virtual camera: {error}") from None
+            refuse(Options.program, error)
         self.camera.listening().addCallbacks(self._listening, failures.append)
         if failures:  # endpoints say at once whether they can listen
-            cause = getattr(failures[0].value, "subFailure", failures[0])
-            raise SystemExit(f"virtual camera: {cause.getErrorMessage()}")
+            first: Failure = getattr(failures[0].value, "subFailure", failures[0])
+            refuse(Options.program, cast(ConfigError, first.value))
+
+    def _try_interface(self) -> None:
+        """Find out now, and not when the first client asks for UDP, whether ports can be bound.
+
+        :raises ConfigError: the address is not one of this machine.
+        """
+        interface = self.camera.settings.interface
+        if not interface:
+            return
+        try:
+            port = self._reactor.listenUDP(0, DatagramProtocol(), interface=interface)
+        except CannotListenError as error:
+            raise cannot_listen("--interface", error) from None
+        port.stopListening()
 
     def _listening(self, lines: list[str]) -> None:
         for line in lines:

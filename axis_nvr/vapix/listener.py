@@ -1,36 +1,16 @@
 """A server that listens from start to stop, and says where."""
 
 from collections.abc import Callable
-from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import quoteStringArgument, serverFromString
-from twisted.internet.error import CannotListenError
+from twisted.internet.endpoints import quoteStringArgument
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from axis_nvr.errors import ConfigError
-
-
-class CannotListen(ConfigError):
-    """An address that was configured cannot be listened at."""
-
-
-def make_endpoint(reactor: Any, key: str, description: str) -> IStreamServerEndpoint:
-    """Make an endpoint out of its description.
-
-    :param key: the configuration key, for messages.
-    :raises ConfigError: Twisted does not understand it.
-    """
-    try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
-    except Exception as error:  # parsers of endpoints raise whatever they like
-        words = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(f"{key}: {description!r} is no endpoint: {words}")
-    return endpoint
+from axis_nvr.protocols.endpoints import cannot_listen
 
 
 def with_certificate(description: str, pem_file: str) -> str:
@@ -78,11 +58,7 @@ class Listener(Service):
         self._listening = self._endpoint.listen(self._factory)
         self._listening.addCallbacks(self._listens, failures.append)
         if failures:
-            problem = failures[0].value
-            reason = getattr(problem, "socketError", None) or problem
-            words = getattr(reason, "strerror", None) or str(reason)
-            place = f" at port {problem.port}" if isinstance(problem, CannotListenError) else ""
-            raise CannotListen(f"{self._key}: cannot listen{place}: {words}")
+            raise cannot_listen(self._key, failures[0].value)
 
     def stopService(self) -> "Deferred[None] | None":
         """Listen no more; connections that are open end by themselves."""

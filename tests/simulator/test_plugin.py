@@ -1,13 +1,15 @@
 """The command line of the virtual camera, and that no password is told."""
 
+import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IServiceMaker
+from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import ILogObserver, LogEvent, eventAsText, globalLogPublisher
 from twisted.plugin import getPlugins
-from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -62,17 +64,40 @@ class OptionsTests(SynchronousTestCase):
         )
 
     def test_nonsense(self) -> None:
-        """What cannot be used is a usage error with words."""
-        for words in (
-            ("--serial", "123"),
-            ("--audio", "loud"),
-            ("--user", "root"),
-            ("--password", "x"),
-            ("--sessions", "0"),
-            ("--multicast", "239.1.1.1:5001"),
-            ("--password-file", "/nonexistent/file"),
+        """What cannot be used is one sentence that names the option, and exit code 1."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        for name, content in (("empty", b"\nsecond line\n"), ("binary", b"\xcf\xff")):
+            (folder / name).write_bytes(content)
+        account = ("--user", "root", "--password-file")
+        for words, sentence in (
+            (("--serial", "123"), "serial: 12 upper-case hexadecimal digits, not '123'"),
+            (("--audio", "loud"), "--audio: on or off, not 'loud'"),
+            (("--user", "root"), "--user goes together with --password or --password-file"),
+            (("--password", "x"), "--user goes together with --password or --password-file"),
+            ((*account, str(folder / "nix")), f"{folder}/nix cannot be read: No such file or"),
+            ((*account, str(folder)), f"--password-file: {folder} cannot be read: Is a directory"),
+            ((*account, str(folder / "empty")), "empty has no password in its first line"),
+            ((*account, str(folder / "binary")), "binary is no text in UTF-8"),
+            ((*account, "x", "--password", "y"), "--password and --password-file: one of the two"),
+            (("--sessions", "many"), "--sessions: a whole number, 1 to 1000, not 'many'"),
+            (("--sessions", "0"), "--sessions: a whole number, 1 to 1000, not '0'"),
+            (("--seed", "-1"), "--seed: a whole number, 0 to"),
+            (("--interface", "eth0"), "--interface: an IP address of this machine, not 'eth0'"),
+            (("--multicast", "239.1.1.1:5001"), "--multicast: a multicast address and an even"),
+            (("--multicast", "239.1.1.1"), "--multicast: a multicast address and an even"),
+            (("--multicast", "10.1.1.1:5000"), "--multicast: a multicast address and an even"),
+            (("--multicast", "239.1.1.1:0"), "--multicast: a multicast address and an even"),
+            (("--srtp", "yes"), "--srtp: off, offered, demanded, not 'yes'"),
+            (("--colour", "red"), "option --colour not recognized"),
+            (("red",), "'red' is no option; --help tells which there are"),
         ):
-            self.assertRaises(usage.UsageError, options, *words)
+            said = StringIO()
+            self.patch(sys, "__stderr__", said)
+            refusal = self.assertRaises(SystemExit, options, *words)
+            self.assertEqual(refusal.code, 1)
+            self.assertRegex(said.getvalue(), r"\Aaxis-camera: [^\n]*\n\Z")
+            self.assertIn(sentence, said.getvalue())
 
     def test_it_is_a_plugin(self) -> None:
         """``twistd axis-camera`` finds it."""
@@ -94,6 +119,29 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(len(said), 2)
         self.assertTrue(all(line.startswith("virtual camera: ") for line in said))
         self.successResultOf(service.camera.stopService())
+
+    def test_an_address_that_cannot_be_used(self) -> None:
+        """It ends the process with one sentence that names the option."""
+        taken = CannotListenError("10.9.9.9", 1554, OSError(99, "Cannot assign requested address"))
+        reactor: Any = MemoryReactorClock()
+
+        def refuse(*_: object, **__: object) -> None:
+            raise taken
+
+        for words, method, sentence in (
+            (("--rtsp", "tcp:nix"), "", "rtsp: 'tcp:nix' is no endpoint: a port is a number"),
+            (("--control", "nix"), "", "control: 'nix' is no endpoint: it must begin with"),
+            ((), "listenTCP", "rtsp: cannot listen at 10.9.9.9, port 1554: Cannot assign"),
+            (("--interface", "10.9.9.9"), "listenUDP", "--interface: cannot listen at 10.9.9.9"),
+        ):
+            said = StringIO()
+            self.patch(sys, "__stderr__", said)
+            if method:
+                setattr(reactor, method, refuse)
+            service = make_service(options(*words), reactor, lambda line: None)
+            refusal = self.assertRaises(SystemExit, service.startService)
+            self.assertEqual((refusal.code, said.getvalue().count("\n")), (1, 1))
+            self.assertIn(f"axis-camera: {sentence}", said.getvalue())
 
 
 class SecretTests(SynchronousTestCase):

@@ -5,16 +5,13 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
-from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from axis_nvr.errors import ConfigError
+from axis_nvr.protocols.endpoints import CannotListen
 from axis_nvr.vapix.listener import (
-    CannotListen,
     Listener,
     describe_address,
-    make_endpoint,
     with_certificate,
 )
 
@@ -69,15 +66,6 @@ class ListenerTests(SynchronousTestCase):
         error = self.assertRaises(CannotListen, self.listener(fail(taken)).startService)
         self.assertEqual(str(error), "http: cannot listen at port 8080: Address already in use")
         self.assertEqual(self.said, [])
-
-    def test_bad_descriptions(self) -> None:
-        """What Twisted does not understand names the key and the description."""
-        for description in ("tcp:x", "carrier-pigeon:1", "tcp:1:2:3:4", "ssl:1:privateKey=absent"):
-            error = self.assertRaises(
-                ConfigError, make_endpoint, MemoryReactorClock(), "http", description
-            )
-            self.assertIn(f"http: '{description}'", str(error))
-            self.assertNotIn("\n", str(error))
 
     def test_the_own_certificate_is_filled_in(self) -> None:
         """Only a TLS endpoint that names no key gets ours; signs in the path are quoted."""
