@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from axis_nvr.errors import StorageError, StorageErrorKind, WireError
+from axis_nvr.errors import WireError
 from axis_nvr.storage.files import IFiles, storage_errors
 from axis_nvr.wire.ebml import MAX_ID_BYTES, MAX_SIZE_BYTES, ElementHeader, parse_header
 from axis_nvr.wire.matroska import CuePoint, Info, Track
@@ -192,46 +192,3 @@ class BlockReader:
             if span.id == Id.TAGS:
                 return parse_tags(self._checked(span))
         return []
-
-
-class Extent(NamedTuple):
-    """How far a block is good: bytes, and its last frame's time in milliseconds."""
-
-    good_bytes: int
-    last_ms: int
-
-
-def measure(files: IFiles, path: Path, doubtful_bytes: int) -> Extent:
-    """Find where the good part of an open block ends.
-
-    Cluster headers are walked from the start; contents are read and checked only where the last
-    writes before an unclean stop may not have reached the disk.
-
-    :param doubtful_bytes: how much at the end was perhaps not synced.
-    :raises StorageError: it cannot be read, or nothing of it is good.
-    """
-    try:
-        with BlockReader(files, path) as block:
-            return _measure(block, doubtful_bytes)
-    except WireError as error:
-        raise StorageError(StorageErrorKind.CORRUPT, path, str(error)) from error
-
-
-def _measure(block: BlockReader, doubtful_bytes: int) -> Extent:
-    spans = list(block.clusters())
-    doubtful_from = block.size_bytes - doubtful_bytes
-    good = 0
-    while good < len(spans) and (spans[good].end <= doubtful_from or _is_good(block, spans[good])):
-        good += 1
-    if not good:
-        raise WireError("no whole cluster", offset=block.first_cluster)
-    last = block.read_cluster(spans[good - 1])
-    last_ms = max((frame.time_ms for frame in last.frames), default=last.timestamp_ms)
-    return Extent(spans[good - 1].end, last_ms)
-
-
-def _is_good(block: BlockReader, span: Span) -> bool:
-    try:
-        return block.read_cluster(span).checked is not False
-    except WireError:
-        return False

@@ -32,7 +32,6 @@ _DATE_TIME = r"(?P<day>[0-9]{8})_(?P<hour>[0-9]{2})[0-9]{4}_[0-9A-F]{4}"
 _RECORDING_ID = re.compile(_DATE_TIME + r"_[0-9A-F]{12}", re.ASCII)
 #: Firmware before 2018 put the serial number behind block ids too.
 _BLOCK_ID = re.compile(_DATE_TIME + r"(_[0-9A-F]{12})?", re.ASCII)
-_SERIAL = re.compile(r"[0-9A-F]{12}", re.ASCII)
 _DAY = re.compile(r"[0-9]{8}", re.ASCII)
 _HOUR = re.compile(r"[0-9]{2}", re.ASCII)
 _DAY_HOUR = re.compile(r"[0-9]{8}_[0-9]{2}", re.ASCII)
@@ -49,11 +48,6 @@ def is_recording_id(name: str) -> bool:
 def is_block_id(name: str) -> bool:
     """Tell whether a name has the form of a block id; only then may it become a path."""
     return _BLOCK_ID.fullmatch(name) is not None
-
-
-def is_serial(text: str) -> bool:
-    """Tell whether a text is a serial number: 12 upper-case hexadecimal digits."""
-    return _SERIAL.fullmatch(text) is not None
 
 
 def is_day_folder(name: str) -> bool:

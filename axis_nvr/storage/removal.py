@@ -121,18 +121,6 @@ def _move_recording(index: Index, recording_row: int) -> None:
     index.execute("DELETE FROM recordings WHERE id = ?", recording_row)
 
 
-def note_recording(index: Index, folder: Path, recording_id: str, running: Container[str]) -> Noted:
-    """Note a whole recording for removal.
-
-    :param folder: the disk's.
-    :param running: ids of the recordings that are being written.
-    :raises StorageError: there is none; it, or a span of it, is locked; it is being recorded; the
-        index cannot be written.
-    """
-    with index.transaction():
-        return _note_recording(index, folder, recording_id, running)
-
-
 def note_recordings(
     index: Index, folder: Path, recording_ids: Sequence[str], running: Container[str]
 ) -> list[StorageError | None]:

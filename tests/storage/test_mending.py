@@ -5,7 +5,6 @@ import sqlite3
 from pathlib import Path
 from typing import cast
 
-from axis_nvr.storage.checking.damage import damage_of
 from axis_nvr.storage.checking.disk import DiskCheck
 from axis_nvr.storage.checking.findings import Finding, FindingKind
 from axis_nvr.storage.checking.mending import DiskMender, finish_open
@@ -14,6 +13,7 @@ from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.repair import strays
 from tests.durability import proves
+from tests.storage.damage import damage_of
 from tests.storage.making import START_US, Bench, video_gop
 from tests.storage.test_checking import SECOND, SEGMENT, DiskOfOneBlock
 
@@ -185,7 +185,7 @@ class MendingTests(DiskOfOneBlock):
         self.assertEqual((finding.kind, finding.mended), (FindingKind.CLUSTER_DAMAGED, ""))
         self.assertEqual(self.block.read_bytes(), bent)
         index = Index.open_read_only(cast(IFiles, Files()), self.folder / "index.db")
-        losses = list(damage_of(index, self.block.stem))
+        losses = damage_of(index, self.block.stem)
         index.close()
         self.assertEqual(losses, [finding.loss])
 

@@ -16,7 +16,7 @@ from axis_nvr.storage.removal import (
     emptied_recordings,
     forget_emptied,
     note_blocks,
-    note_recording,
+    note_recordings,
 )
 from axis_nvr.storage.sweeper import Sweeper
 from tests.durability import proves
@@ -171,17 +171,17 @@ class RecordingTests(RemovalCase):
         kept = self.disk.record(1)
         recording = self.disk.record(40, at_us=START_US + 60_000_000)
         self.disk.locks.unlock(self.disk.locks.lock(recording, reason="x").token)
-        noted = note_recording(self.disk.index, FOLDER, recording, ())
-        self.assertEqual(noted.blocks, 40)
-        self.assertEqual(len(self.disk.blocks()), 1)
+        self.assertEqual(note_recordings(self.disk.index, FOLDER, [recording], ()), [None])
+        self.assertEqual((self.pending(), len(self.disk.blocks())), ([40, 1], 1))
         self.sweep()
         self.assertEqual(self.disk.findings(), [])
         self.assertFalse(self.disk.files.exists(recording_folder(FOLDER, recording)))
         self.assertTrue(self.disk.files.exists(recording_folder(FOLDER, kept)))
 
     def refused(self, recording: str, words: str) -> StorageErrorKind:
-        args = (self.disk.index, FOLDER, recording, self.disk.running())
-        error = self.assertRaises(StorageError, note_recording, *args)
+        running = self.disk.running()
+        (error,) = note_recordings(self.disk.index, FOLDER, [recording], running)
+        assert error is not None
         self.assertIn(words, str(error))
         self.assertEqual(self.pending(), [0, 0])
         kind: StorageErrorKind = error.kind
@@ -203,7 +203,7 @@ class RecordingTests(RemovalCase):
         recording = self.disk.record(1)
         folder = recording_folder(FOLDER, recording)
         self.disk.files.close(self.disk.files.create(folder / "notes.txt"))
-        note_recording(self.disk.index, FOLDER, recording, ())
+        note_recordings(self.disk.index, FOLDER, [recording], ())
         self.sweep()
         self.assertEqual(self.disk.files.list_folder(folder), ["notes.txt"])
         self.assertEqual(self.pending(), [0, 0])
@@ -284,7 +284,7 @@ class FaultTests(RemovalCase):
         oldest = self.disk.blocks()[:3]
         self.note(oldest[0], oldest[1])
         self.sweep()
-        note_recording(self.disk.index, FOLDER, gone, ())
+        note_recordings(self.disk.index, FOLDER, [gone], ())
         self.sweep()
         held = self.disk.blocks()
         begin = Medium()

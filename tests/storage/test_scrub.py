@@ -6,7 +6,7 @@ from typing import cast
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from axis_nvr.storage.checking.damage import damage_of, damaged_blocks
+from axis_nvr.storage.checking.damage import damaged_blocks
 from axis_nvr.storage.checking.findings import Loss
 from axis_nvr.storage.checking.scrub import (
     BUSY_SECONDS,
@@ -19,6 +19,7 @@ from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import Index
 from tests.durability import proves
+from tests.storage.damage import damage_of
 from tests.storage.making import START_US, Bench, video_gop
 
 SECOND = 1_000_000
@@ -125,7 +126,7 @@ class ScrubTests(SynchronousTestCase):
             self.round(self.make())
         self.assertEqual(len(logs), 1)
         start_us = START_US + 120 * SECOND
-        losses = list(damage_of(self.index, self.blocks[2].stem))
+        losses = damage_of(self.index, self.blocks[2].stem)
         self.assertEqual(losses, [Loss(start_us, start_us + 4 * SECOND, 0, size)])
 
     def test_gives_way(self) -> None:

@@ -1,9 +1,8 @@
 """What the index keeps of damage: which parts of which blocks readers pass over."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from axis_nvr.storage.checking.findings import Finding, Loss
-from axis_nvr.storage.checking.rows import has_table
+from axis_nvr.storage.checking.findings import Finding
 from axis_nvr.storage.index import Index
 
 
@@ -32,17 +31,6 @@ def has_damage(index: Index, row_id: int) -> bool:
     """Tell whether anything is kept of a block."""
     query = "SELECT 1 FROM nvr_damage WHERE block_id = ? LIMIT 1"
     return any(True for _ in index.query(query, row_id))
-
-
-def damage_of(index: Index, block_id: str) -> Iterator[Loss]:
-    """Give what of a block is known to be lost, in the order of the file."""
-    if has_table(index, "nvr_damage"):
-        rows = index.query(
-            "SELECT start_us, end_us, offset, size_bytes FROM nvr_damage WHERE block_id ="
-            " (SELECT id FROM blocks WHERE filename = ?) ORDER BY offset",
-            block_id,
-        )
-        yield from (Loss(*row) for row in rows)
 
 
 def damaged_blocks(index: Index) -> int:

@@ -20,7 +20,7 @@ from axis_nvr.storage.files import IFiles
 from axis_nvr.storage.housekeeping import CatchUp, nothing_waits
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import INDEX_NAME
-from axis_nvr.storage.reading.catalogue import count_recordings, devices, events, sources
+from axis_nvr.storage.reading.catalogue import count_recordings, events, sources
 from axis_nvr.storage.reading.connections import Connections
 from axis_nvr.storage.reading.cursor import Cursor, Edge
 from axis_nvr.storage.reading.device_trail import DeviceTrail
@@ -30,7 +30,7 @@ from axis_nvr.storage.reading.search import count, find, place_of
 from axis_nvr.storage.reading.trail import RecordingTrail, Trail
 
 #: Questions that are about recordings alone, and not about their blocks.
-OF_RECORDINGS = frozenset({find, count, place_of, count_recordings, events, sources, devices})
+OF_RECORDINGS = frozenset({find, count, place_of, count_recordings, events, sources})
 #: Questions and groups of one disk that may be read at a time; others wait for their turn.
 MAX_AT_ONCE = 8
 
@@ -76,7 +76,7 @@ class Reader:
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
     ) -> "Deferred[Answer]":
-        """Ask the index: `find`, `count`, `details` and so on, without their first argument.
+        """Ask the index: `find`, `count`, `events` and so on, without their first argument.
 
         :returns: the answer. Cancelling it while it waits for its turn takes the question back;
             later it changes nothing.

@@ -15,7 +15,7 @@ from axis_nvr.storage.checking.scrub import Scrub
 from axis_nvr.storage.chore_thread import ChoreMaker
 from axis_nvr.storage.layout import INDEX_NAME
 from axis_nvr.storage.locks import Locks
-from axis_nvr.storage.removal import note_recording
+from axis_nvr.storage.removal import note_recordings
 from axis_nvr.storage.repair.offline import rebuild_index
 from axis_nvr.storage.repair.rebuild import Rebuild
 from axis_nvr.storage.repair.unclean import Repair
@@ -216,7 +216,8 @@ def play_removal(story: Story) -> None:
     write_beside(story, 0)
     front, _ = recording_ids(story)[:2]
     story.files.mark(Expendable(front))
-    note_recording(story.premises.index, Path(FOLDER), front, frozenset(story.disk.recordings))
+    running = frozenset(story.disk.recordings)
+    assert note_recordings(story.premises.index, Path(FOLDER), [front], running) == [None]
     story.files.mark(Removed(front))
     write_beside(story, 1)
     story.step("retention")

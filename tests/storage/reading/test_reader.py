@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 from axis_nvr.errors import StorageError
 from axis_nvr.storage.files import Files
 from axis_nvr.storage.index import Index
-from axis_nvr.storage.reading.catalogue import details, totals
+from axis_nvr.storage.reading.catalogue import count_recordings
 from axis_nvr.storage.reading.cursor import Edge
 from axis_nvr.storage.reading.gops import StoredGop
 from axis_nvr.storage.reading.reader import Reader, ReadingCursor
@@ -51,10 +51,7 @@ class ReaderTests(TestCase):
         name = self.record(3)
         page = await self.reader.ask(find, Search(device="front"), limit=5)
         self.assertEqual([found.row.recording_id for found in page.found], [name])
-        told = await self.reader.ask(details, name)
-        assert told is not None
-        self.assertEqual((told.blocks, told.stop_us), (1, page.found[0].row.stop_us))
-        self.assertEqual(await self.reader.ask(totals), (1, 1))
+        self.assertEqual(await self.reader.ask(count_recordings), 1)
 
     async def test_cursors(self) -> None:
         """Many cursors are read at the same time, each in its order."""
