@@ -125,13 +125,12 @@ class BlockWriter:
         if cluster.cue is not None:
             track, time_ms = cluster.cue
             cues = [*cues, CuePoint(time_ms, track, position - self._front.segment_start)]
-        end = before + sum(map(len, pieces))
-        closing = None
-        if ending is not None:
+        if ending is None:
+            self._write(pieces)
+        else:
+            end = before + sum(map(len, pieces))
             tail, closing = self._tail(end, cues, ending)
-            pieces.append(tail)
-        self._write(pieces)
-        if ending is not None and closing is not None:
+            self._write([*pieces, tail])
             self._write_front(ending, closing, before)
         self._cues = cues
 

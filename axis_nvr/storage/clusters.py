@@ -9,12 +9,13 @@ order. Until the next key frame, where a new block begins on the new clock, such
 the old one; the gap that came with the step tells of it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import AccessUnit, Format, GapReason, VideoFormat
+from axis_nvr.storage.columns import Columns
 from axis_nvr.wire.matroska import FrameTuple
 
 #: How long a cluster may last, in milliseconds; frame times in it are 16-bit.
@@ -45,6 +46,11 @@ class BlockTrack:
     convert: Callable[[bytes | bytearray], bytes | bytearray] | None = None
 
 
+def formats_of(tracks: Mapping[int, BlockTrack]) -> dict[int, Format]:
+    """Give the tracks' formats, by their index in the stream."""
+    return {index: track.format for index, track in tracks.items()}
+
+
 class PlannedCluster(NamedTuple):
     """A cluster to be written.
 
@@ -56,17 +62,24 @@ class PlannedCluster(NamedTuple):
     cue: tuple[int, int] | None
 
 
+class Moment(NamedTuple):
+    """When a unit was: as it is stored, in microseconds, and on the media clock, in ticks."""
+
+    utc_us: int
+    timestamp: int
+
+
 @dataclass(slots=True)
 class Course:
     """How times ran in a group so far; the part of it that follows goes on from there.
 
     :ivar shifts: how far each track's last unit was moved, in microseconds.
-    :ivar before: each track's last unit as it is stored, without its data.
+    :ivar before: when each track's last unit was.
     :ivar spacings: from each track's last unit but one to its last, in microseconds.
     """
 
     shifts: dict[int, int] = field(default_factory=dict)
-    before: dict[int, AccessUnit] = field(default_factory=dict)
+    before: dict[int, Moment] = field(default_factory=dict)
     spacings: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -79,34 +92,40 @@ class Course:
         last = self.before.get(unit.track)
         if last is not None:
             self.spacings[unit.track] = max(0, utc_us - last.utc_us)
-        moved = unit if utc_us == unit.utc_us else unit._replace(utc_us=utc_us)
-        self.before[unit.track] = moved
-        return moved
+        self.before[unit.track] = Moment(utc_us, unit.timestamp)
+        return unit if utc_us == unit.utc_us else unit._replace(utc_us=utc_us)
 
-    def let_go(self) -> None:
-        """Keep no data."""
-        for track, unit in self.before.items():
-            self.before[track] = unit._replace(data=b"")
+    def pass_over(self, columns: Columns) -> None:
+        """Go on past units whose times stay: all that counts of a track is its last two."""
+        wanted = [*set(columns.tracks)] * 2
+        last: list[AccessUnit] = []
+        for unit in reversed(columns.units):
+            if unit.track in wanted:
+                wanted.remove(unit.track)
+                last.append(unit)
+            if not wanted:
+                break
+        for unit in reversed(last):
+            self.take(unit, unit.utc_us)
 
 
-def straighten(gop: Gop, units: Sequence[AccessUnit], course: Course) -> Sequence[AccessUnit]:
+def straighten(gop: Gop, columns: Columns, course: Course) -> Columns:
     """Take steps of the clock out of the middle of a group.
 
     Pictures are decoded in another order than they are shown in, so that their times alone do not
     tell a step; their distance on the media clock does.
 
+    :param columns: what is stored of the group.
     :param course: of the parts before this one, a new one for the first; moved on by this.
     """
     reasons = {gap.reason for gap in gop.gaps}
     if not course.is_bent and reasons.isdisjoint(_BENDS):
-        for unit in units:
-            course.take(unit, unit.utc_us)
-        course.let_go()
-        return units
+        course.pass_over(columns)
+        return columns
     is_told = GapReason.CLOCK_STEPPED in reasons
     shift_us = next((shift for shift in course.shifts.values() if shift), 0)
     straight = []
-    for unit in units:
+    for unit in columns.units:
         track, last = unit.track, course.before.get(unit.track)
         utc_us = unit.utc_us + course.shifts.setdefault(track, shift_us)
         if last is not None:
@@ -115,11 +134,10 @@ def straighten(gop: Gop, units: Sequence[AccessUnit], course: Course) -> Sequenc
                 course.shifts[track] += expected_us - utc_us
                 utc_us = expected_us
         straight.append(course.take(unit, utc_us))
-    course.let_go()
-    return straight
+    return Columns.of(straight)
 
 
-def _expected(last: AccessUnit, unit: AccessUnit, spacing_us: int) -> tuple[int, bool]:
+def _expected(last: Moment, unit: AccessUnit, spacing_us: int) -> tuple[int, bool]:
     """Tell when a unit is expected after the one before it, and whether that is exact."""
     has_jumped = unit.gap is not None and unit.gap.reason is GapReason.TIMESTAMP_JUMP
     if not isinstance(unit.format, VideoFormat):
@@ -131,26 +149,28 @@ def _expected(last: AccessUnit, unit: AccessUnit, spacing_us: int) -> tuple[int,
 
 
 def plan_clusters(
-    units: Iterable[AccessUnit], start_us: int, tracks: dict[int, BlockTrack], main_track: int
+    columns: Columns, start_us: int, tracks: Mapping[int, BlockTrack], main_track: int
 ) -> list[PlannedCluster]:
     """Lay a group out in clusters: one, unless it lasts longer than `MAX_CLUSTER_MS`.
 
-    :param units: of one group, in order of arrival; those of other tracks or formats than `tracks`
-        has are left out.
+    :param columns: of one group; units of other tracks or formats than `tracks` has are left out.
     :param start_us: the block's start, UTC microseconds since 1970.
     :param main_track: index of the track whose sync units begin clusters.
     """
-    frames = _frames(units, start_us, tracks)
+    columns = columns.only(formats_of(tracks))
+    if not columns.units:
+        return []
+    frames = _frames(columns, start_us, tracks)
     main = tracks[main_track].number
+    if max(columns.times_us) - min(columns.times_us) < MAX_CLUSTER_MS * 1000:
+        return [_cluster(frames, main)]
     clusters: list[PlannedCluster] = []
     begin = 0
     for at, frame in enumerate(frames):
         if abs(frame[1] - frames[begin][1]) > MAX_CLUSTER_MS:
             clusters.append(_cluster(frames[begin:at], main))
             begin = at
-    if frames:
-        clusters.append(_cluster(frames[begin:] if begin else frames, main))
-    return clusters
+    return [*clusters, _cluster(frames[begin:], main)]
 
 
 def _cluster(frames: list[FrameTuple], main: int) -> PlannedCluster:
@@ -159,44 +179,39 @@ def _cluster(frames: list[FrameTuple], main: int) -> PlannedCluster:
     return PlannedCluster(time_ms, frames, cue)
 
 
-def _frames(
-    units: Iterable[AccessUnit], start_us: int, tracks: dict[int, BlockTrack]
-) -> list[FrameTuple]:
+def _frames(columns: Columns, start_us: int, tracks: Mapping[int, BlockTrack]) -> list[FrameTuple]:
     """Give the frames in the order they are stored in."""
-    frames: list[FrameTuple] = []
-    keys: list[int] = []
-    latest: dict[int, int] = {}
     base_us = start_us - 500  # so that whole division rounds to the nearest millisecond
-    ordered, before = True, -1
-    for index, utc_us, _, sync, data, unit_format, _ in units:
-        track = tracks.get(index)
-        if track is None or (unit_format is not track.format and unit_format != track.format):
-            continue
-        time_ms = (utc_us - base_us) // 1000
-        if time_ms < 0:
-            time_ms = 0
-        if track.convert is not None:
-            data = track.convert(data)
-        frames.append((track.number, time_ms, sync, data))
-        key = latest.get(index, 0)
-        if time_ms > key:
-            key = latest[index] = time_ms
-        elif not key:
-            latest[index] = key
-        if key < before:
-            ordered = False
-        before = key
-        keys.append(key)
-    if len(latest) < 2 or (ordered and frames[0][0] == 1):
+    times_ms = [(time_us - base_us) // 1000 for time_us in columns.times_us]
+    if min(times_ms) < 0:
+        times_ms = [max(0, time_ms) for time_ms in times_ms]
+    numbers = [tracks[index].number for index in columns.tracks]
+    contents: Iterable[bytes | bytearray] = columns.contents
+    if any(track.convert for track in tracks.values()):
+        contents = [_converted(tracks[unit.track], unit.data) for unit in columns.units]
+    frames: list[FrameTuple]
+    frames = list(zip(numbers, times_ms, columns.syncs, contents, strict=True))
+    if len(set(numbers)) == 1:
         return frames
-    return _interleaved(frames, keys)
+    places = _places(numbers, times_ms)
+    return [frames[at] for at in sorted(range(len(frames)), key=places.__getitem__)]
 
 
-def _interleaved(frames: list[FrameTuple], keys: list[int]) -> list[FrameTuple]:
-    """Sort by time without changing the order within a track; the key frame comes first.
+def _converted(track: BlockTrack, data: bytes | bytearray) -> bytes | bytearray:
+    return data if track.convert is None else track.convert(data)
 
-    A track's key never falls, so that a stable sort keeps its decoding order.
+
+def _places(numbers: list[int], times_ms: list[int]) -> list[int]:
+    """Tell what to sort frames by: time, but in a track as they came; the key frame comes first.
+
+    A frame's place is the latest time of its track so far. As this never falls, a stable sort
+    keeps the track's decoding order.
     """
-    first = min(range(len(frames)), key=lambda i: (frames[i][0], i))
-    keys[first] = -1
-    return [frames[i] for i in sorted(range(len(frames)), key=keys.__getitem__)]
+    latest = dict.fromkeys(numbers, 0)
+    places = []
+    for number, time_ms in zip(numbers, times_ms, strict=True):
+        if time_ms > latest[number]:
+            latest[number] = time_ms
+        places.append(latest[number])
+    places[numbers.index(min(latest))] = -1
+    return places

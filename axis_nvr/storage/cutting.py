@@ -6,13 +6,13 @@ Most blocks are cut since they are long enough, and that can be known a group ah
 where the next one begins. Then what ends the block is written with its last group (`is_last`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from axis_nvr.media.gop import MAX_GOP_BYTES, MAX_GOP_US, Gop
-from axis_nvr.media.units import AccessUnit, Format, GapReason
-from axis_nvr.storage.clusters import BlockTrack, Course
+from axis_nvr.media.units import GapReason
+from axis_nvr.storage.clusters import BlockTrack, Course, formats_of
+from axis_nvr.storage.columns import Columns
 
 #: A block is cut at the first key frame this long after its start (Recording.DefaultSplitDuration).
 BLOCK_SECONDS = 300
@@ -49,37 +49,25 @@ class BlockState:
     course: Course = field(default_factory=Course)
 
 
-def formats_of(units: Sequence[AccessUnit]) -> dict[int, Format]:
-    """Give the first format of each track of a group, by the tracks' index."""
-    formats: dict[int, Format] = {}
-    for unit in units:
-        if unit.track not in formats:
-            formats[unit.track] = unit.format
-    return formats
-
-
-def cut_reason(
-    block: BlockState, gop: Gop, units: Sequence[AccessUnit], *, is_bent: bool
-) -> Cut | None:
+def cut_reason(block: BlockState, gop: Gop, columns: Columns, *, is_bent: bool) -> Cut | None:
     """Tell why a group cannot go into the open block; None if it can.
 
     :param gop: begins at a sync unit.
-    :param units: those of it that are stored, straightened; not empty.
+    :param columns: what is stored of it, straightened; not empty.
     :param is_bent: whether the group's clock stepped in the middle of it.
     """
-    for index, form in formats_of(units).items():
-        track = block.tracks.get(index)
-        if track is None or (form is not track.format and form != track.format):
-            return Cut.FORMAT
+    if not columns.first_formats().items() <= formats_of(block.tracks).items():
+        return Cut.FORMAT
     if block.course.is_bent or (not is_bent and _source_changed(gop)):
         return Cut.CLOCK
-    times = [unit.utc_us for unit in units]
-    main = next((unit for unit in units if unit.track == block.main_track), None)
-    if min(times) < block.start_us or (main is not None and main.utc_us <= block.last_us):
+    tracks, times_us = columns.tracks, columns.times_us
+    has_main = block.main_track in tracks
+    first_us = times_us[tracks.index(block.main_track) if has_main else 0]
+    earliest_us = min(times_us)
+    if earliest_us < block.start_us or (has_main and first_us <= block.last_us):
         return Cut.TIME_BACK
-    if min(times) > block.stop_us + MAX_HOLE_SECONDS * 1_000_000:
+    if earliest_us > block.stop_us + MAX_HOLE_SECONDS * 1_000_000:
         return Cut.HOLE
-    first_us = times[0] if main is None else main.utc_us
     return Cut.LENGTH if first_us - block.start_us >= BLOCK_SECONDS * 1_000_000 else None
 
 
@@ -102,16 +90,14 @@ def _source_changed(gop: Gop) -> bool:
     )
 
 
-def stop_of(gop: Gop, units: Sequence[AccessUnit], main_track: int) -> tuple[int, int]:
+def stop_of(gop: Gop, columns: Columns, main_track: int) -> tuple[int, int]:
     """Tell the latest time of a group's main track, and where the group ends.
 
     It ends where the next one begins, if that is near; else a picture's time after its last one.
     """
-    times = [unit.utc_us for unit in units if unit.track == main_track] or [
-        unit.utc_us for unit in units
-    ]
-    last_us = max(times)
+    times_us = columns.times_of(main_track) or columns.times_us
+    last_us = max(times_us)
     if gop.complete and 0 < gop.end_us - last_us <= MAX_HOLE_SECONDS * 1_000_000:
         return last_us, gop.end_us
-    spacing_us = (last_us - min(times)) // max(1, len(times) - 1)
+    spacing_us = (last_us - min(times_us)) // max(1, len(times_us) - 1)
     return last_us, last_us + spacing_us

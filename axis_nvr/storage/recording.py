@@ -22,7 +22,6 @@ Metadata units are left out: no place for them in the layout is known.
 """
 
 import math
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -30,10 +29,11 @@ from pathlib import Path
 
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.gop import Gop
-from axis_nvr.media.units import AccessUnit, Gap, GapReason, MetadataFormat
+from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.storage.block import BlockHead, BlockWriter, Ending
 from axis_nvr.storage.clusters import Course, plan_clusters, straighten
-from axis_nvr.storage.cutting import BlockState, cut_reason, formats_of, is_last, stop_of
+from axis_nvr.storage.columns import Columns
+from axis_nvr.storage.cutting import BlockState, cut_reason, is_last, stop_of
 from axis_nvr.storage.files import storage_errors
 from axis_nvr.storage.gap_notes import GapNotes
 from axis_nvr.storage.index import Index
@@ -134,27 +134,27 @@ class RecordingWriter:
         self.gaps.extend([gap], self._now)
 
     def _write(self, gop: Gop) -> None:
-        stored, block = _stored(gop.units), self._block
+        block = self._block
         course = Course() if block is None or gop.starts_at_sync else block.course
-        units = straighten(gop, stored, course)
-        if units and block is not None and gop.starts_at_sync:
-            cut = cut_reason(block, gop, units, is_bent=course.is_bent)
+        columns = straighten(gop, Columns.stored(gop.units), course)
+        if columns.units and block is not None and gop.starts_at_sync:
+            cut = cut_reason(block, gop, columns, is_bent=course.is_bent)
             if cut is not None:
                 self._finish_block()
         self.gaps.extend(gop.gaps, self._now)
-        if not units:
+        if not columns.units:
             return
         block = self._block
         if block is None:
             if not gop.starts_at_sync:
                 message = "the rest of a group whose beginning is not stored"
                 raise StorageError(StorageErrorKind.FAILED, self._papers.folder, message)
-            block = self._open_block(units)
-        self._append(block, gop, units, course)
+            block = self._open_block(columns)
+        self._append(block, gop, columns, course)
 
-    def _open_block(self, units: Sequence[AccessUnit]) -> _Block:
-        start_us = min(unit.utc_us for unit in units)
-        streams = StreamTracks.of_units(formats_of(units), units, self.details.frame_rate)
+    def _open_block(self, columns: Columns) -> _Block:
+        start_us, formats = min(columns.times_us), columns.first_formats()
+        streams = StreamTracks.of_units(formats, columns.units, self.details.frame_rate)
         self._place.check_present()
         block_id = self._place.choose_block_id(start_us, self.recording_id)
         hour = block_path(block_id)
@@ -185,13 +185,13 @@ class RecordingWriter:
         self._place.make_folders(path.parent)
         return BlockWriter(self._place.files, path, head)
 
-    def _append(self, block: _Block, gop: Gop, units: Sequence[AccessUnit], course: Course) -> None:
-        clusters = plan_clusters(units, block.start_us, block.tracks, block.main_track)
+    def _append(self, block: _Block, gop: Gop, columns: Columns, course: Course) -> None:
+        clusters = plan_clusters(columns, block.start_us, block.tracks, block.main_track)
         if block not in self._touched:
             self._touched.append(block)
-        last_us, stop_us = stop_of(gop, units, block.main_track)
+        last_us, stop_us = stop_of(gop, columns, block.main_track)
         last_us, stop_us = max(block.last_us, last_us), max(block.stop_us, stop_us)
-        left_out = len(units) - sum(len(cluster.frames) for cluster in clusters)
+        left_out = len(columns.units) - sum(len(cluster.frames) for cluster in clusters)
         if left_out:
             detail = f"{left_out} frames of a track that changed within a group"
             gap = Gap(gop.start_us, gop.end_us, GapReason.SOURCE_CHANGED, detail=detail)
@@ -407,8 +407,3 @@ class RecordingWriter:
         if gaps:
             add = partial(Index.add_gaps, recording_id=self.recording_id, gaps=gaps)
             self.index_writes.add(self._now, add)
-
-
-def _stored(units: Iterable[AccessUnit]) -> Sequence[AccessUnit]:
-    """Give the units that are stored: no metadata, nothing empty."""
-    return [unit for unit in units if unit.data and type(unit.format) is not MetadataFormat]
