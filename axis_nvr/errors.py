@@ -91,7 +91,8 @@ class StorageError(NvrError):
         self.message = message
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message} ({self.kind})"
+        is_told = self.kind is StorageErrorKind.FAILED or self.kind in self.message
+        return f"{self.path}: {self.message}" + ("" if is_told else f" ({self.kind})")
 
 
 class ConfigError(NvrError):

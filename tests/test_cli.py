@@ -116,7 +116,10 @@ class CliTests(CliCase):
         self.assertEqual(
             json.loads(self.call("check", "--quick", "--json", self.disk)[1])["findings"], []
         )
-        self.assertEqual(self.call("check", "--rate", "0", self.disk)[0], 2)
+        for wrong in ("0", "-1", "x", "nan"):
+            code, _, errors = self.call("check", f"--rate={wrong}", self.disk)
+            self.assertEqual(code, 2)
+            self.assertIn(f"{wrong!r} is no number of megabytes a second", errors)
 
     def test_check_repair(self) -> None:
         """What is mended is said to be; 0 if all is, 1 if something stays."""
