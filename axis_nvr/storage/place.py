@@ -6,8 +6,8 @@ from contextlib import suppress
 from datetime import tzinfo
 from pathlib import Path
 
-from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.storage.files import IFiles, storage_errors
+from axis_nvr.storage.ground import Ground
 from axis_nvr.storage.horizon import Horizon
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import choose_name, local_stamp
@@ -52,8 +52,7 @@ class Place:
         self._digits = digits
         self._durable_folders: set[Path] = set()
         self._doubtful_folders: set[Path] = set()
-        with storage_errors(folder, "open the disk"):
-            self._identity = files.identity(folder)
+        self._ground = Ground(files, folder)
 
     def choose_recording_id(self, utc_us: int) -> str:
         """Choose and reserve the id of a recording that starts at a time."""
@@ -77,10 +76,7 @@ class Place:
 
         :raises StorageError: the disk is gone.
         """
-        with storage_errors(self.folder, "find the disk"):
-            identity = self.files.identity(self.folder)
-        if identity != self._identity:
-            raise StorageError(StorageErrorKind.ABSENT, self.folder, "another disk is mounted here")
+        self._ground.check_present()
 
     def make_folders(self, folder: Path) -> None:
         """Make a folder of the disk and those above it, and make their names durable."""

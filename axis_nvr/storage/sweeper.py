@@ -21,8 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from axis_nvr.errors import StorageError, StorageErrorKind
-from axis_nvr.storage.files import IFiles, storage_error, storage_errors
+from axis_nvr.errors import StorageError
+from axis_nvr.storage.files import IFiles, storage_error
+from axis_nvr.storage.ground import Ground
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import (
     RECORDING_XML,
@@ -66,11 +67,10 @@ class Sweeper:
     folder: Path
     index: Index
     stuck: dict[str, StorageError] = field(default_factory=dict)
-    _identity: tuple[int, int] = field(init=False)
+    _ground: Ground = field(init=False)
 
     def __post_init__(self) -> None:
-        with storage_errors(self.folder, "open the disk"):
-            self._identity = self.files.identity(self.folder)
+        self._ground = Ground(self.files, self.folder)
 
     def try_again(self) -> None:
         """Try what could not be removed once more, with the next sweep."""
@@ -82,7 +82,7 @@ class Sweeper:
         :param limit: the most blocks, and the most recordings.
         :raises StorageError: the disk is gone, or its index cannot be written.
         """
-        self._check_present()
+        self._ground.check_present()  # files that are not found are gone, and not only their disk
         before = len(self.stuck)
         blocks = self._noted_blocks(limit)
         is_last = len(blocks) < limit
@@ -103,13 +103,6 @@ class Sweeper:
                 self.index.execute("DELETE FROM remove_blocks WHERE id = ?", block.row_id)
             for name in recording_ids:
                 self.index.execute("DELETE FROM remove_recordings WHERE filename = ?", name)
-
-    def _check_present(self) -> None:
-        """Make sure that files that are not found are gone, and not only their disk."""
-        with storage_errors(self.folder, "find the disk"):
-            identity = self.files.identity(self.folder)
-        if identity != self._identity:
-            raise StorageError(StorageErrorKind.ABSENT, self.folder, "another disk is mounted here")
 
     def _noted_blocks(self, limit: int) -> list[_Block]:
         rows = self.index.query(

@@ -18,12 +18,13 @@ The MIME types are those Axis devices use where they are known (H.264, AAC), els
 Metadata tracks are not stored: no place for them in the layout is known.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 from construct import Int16ul, Int32ul, Struct
 
 from axis_nvr.media.units import AccessUnit, AudioFormat, Codec, VideoFormat
+from axis_nvr.storage.code_words import Repack, file_packing
 from axis_nvr.storage.xml import TrackXml
 from axis_nvr.wire.matroska import Track
 from axis_nvr.wire.matroska_elements import AUDIO_TRACK, VIDEO_TRACK
@@ -123,29 +124,9 @@ def _wave_format(audio: AudioFormat) -> bytes:
     )
 
 
-def sample_converter(audio: AudioFormat) -> Callable[[bytes | bytearray], bytes | bytearray] | None:
-    """Give what turns a frame as it came into one as players expect it; None if it is the same.
-
-    RTP packs G.726 code words into bytes from the lowest bit up (RFC 3551 §4.5.4), a file from the
-    highest bit down.
-    """
-    if audio.codec is not Codec.G726:
-        return None
-    bits = audio.bits_per_sample or 4
-
-    def repack(data: bytes | bytearray) -> bytes:  # eight code words take `bits` bytes
-        return b"".join(_turn(data[i : i + bits], bits) for i in range(0, len(data), bits))
-
-    return repack
-
-
-def _turn(data: bytes | bytearray, bits: int) -> bytes:
-    """Reverse the order of the code words in a few bytes, each word as it is."""
-    count, word, turned = len(data) * 8 // bits, int.from_bytes(data, "little"), 0
-    for _ in range(count):
-        turned = turned << bits | word & (1 << bits) - 1
-        word >>= bits
-    return (turned << len(data) * 8 - count * bits).to_bytes(len(data), "big")
+def sample_converter(audio: AudioFormat) -> Repack | None:
+    """Give what turns a frame as it came into one as players expect it; None if it is the same."""
+    return file_packing(audio.bits_per_sample or 4) if audio.codec is Codec.G726 else None
 
 
 def nominal_frame_rate(video: VideoFormat, units: Sequence[AccessUnit]) -> Fraction | None:

@@ -21,11 +21,12 @@ from axis_nvr.storage.checking.findings import Finding, FindingKind
 from axis_nvr.storage.checking.fronts import salvage_front
 from axis_nvr.storage.checking.rows import IndexedBlock, IndexedRecording
 from axis_nvr.storage.files import IFiles, storage_errors, write_at
+from axis_nvr.storage.ground import Ground
 from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import BlockRow
 from axis_nvr.storage.layout import RECORDING_XML, recording_folder, utc_text
 from axis_nvr.storage.repair.adoption import Adoption
-from axis_nvr.storage.repair.conclude import Ground, conclude_block, conclude_recording
+from axis_nvr.storage.repair.conclude import conclude_block, conclude_recording
 from axis_nvr.storage.repair.papers import (
     complete_block_xml,
     complete_recording_xml,

@@ -15,6 +15,7 @@ from construct import ConstructError
 from axis_nvr.errors import WireError
 from axis_nvr.media.formats import h264_format, h265_format, jpeg_format
 from axis_nvr.media.units import AudioFormat, Codec, Format, VideoFormat
+from axis_nvr.storage.code_words import Repack, rtp_packing
 from axis_nvr.storage.tracks import WAVE_FORMAT, WAVE_TAGS
 from axis_nvr.wire.avcc import parse_avcc
 from axis_nvr.wire.hvcc import parse_hvcc
@@ -100,30 +101,11 @@ def clock_hz(form: Format) -> int:
     return form.sample_rate if isinstance(form, AudioFormat) and form.sample_rate else 90_000
 
 
-def sample_restorer(form: Format) -> Callable[[bytes], bytes] | None:
+def sample_restorer(form: Format) -> Repack | None:
     """Give what turns a stored frame back into one as it came; None if it is the same.
 
-    The inverse of `axis_nvr.storage.tracks.sample_converter`: a file packs the code words of G.726
-    from the highest bit down, RTP from the lowest bit up (RFC 3551 §4.5.4).
+    The inverse of `axis_nvr.storage.tracks.sample_converter`.
     """
     if not isinstance(form, AudioFormat) or form.codec is not Codec.G726:
         return None
-    bits = form.bits_per_sample
-    if not 2 <= bits <= 5:
-        return None
-
-    def repack(data: bytes) -> bytes:  # eight code words take `bits` bytes
-        return b"".join(_turn(data[i : i + bits], bits) for i in range(0, len(data), bits))
-
-    return repack
-
-
-def _turn(data: bytes, bits: int) -> bytes:
-    """Reverse the order of the code words in a few bytes, each word as it is."""
-    count, word = len(data) * 8 // bits, int.from_bytes(data, "big")
-    word >>= len(data) * 8 - count * bits
-    turned = 0
-    for _ in range(count):
-        turned = turned << bits | word & (1 << bits) - 1
-        word >>= bits
-    return turned.to_bytes(len(data), "little")
+    return rtp_packing(form.bits_per_sample) if 2 <= form.bits_per_sample <= 5 else None

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.storage.files import IFiles, storage_errors
+from axis_nvr.storage.ground import Ground
 from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.layout import (
     RECORDING_XML,
@@ -44,26 +45,6 @@ from axis_nvr.storage.repair.rows import (
     span_of_blocks,
 )
 from axis_nvr.storage.repair.survey import Unclear
-
-
-class Ground:
-    """The disk that is worked on; makes sure that it is still the one that was opened."""
-
-    def __init__(self, files: IFiles, folder: Path) -> None:
-        self.files = files
-        self.folder = folder
-        with storage_errors(folder, "open the disk"):
-            self._identity = files.identity(folder)
-
-    def check_present(self) -> None:
-        """Make sure that what is not found is gone, and not only its disk.
-
-        :raises StorageError: another disk is there, or none.
-        """
-        with storage_errors(self.folder, "find the disk"):
-            identity = self.files.identity(self.folder)
-        if identity != self._identity:
-            raise StorageError(StorageErrorKind.ABSENT, self.folder, "another disk is mounted here")
 
 
 def conclude_block(

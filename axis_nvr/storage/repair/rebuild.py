@@ -19,10 +19,11 @@ from pathlib import Path
 from twisted.logger import Logger
 
 from axis_nvr.storage.files import EntryKind
+from axis_nvr.storage.ground import Ground
 from axis_nvr.storage.housekeeping import Premises, Progress
 from axis_nvr.storage.layout import is_day_folder, is_recording_id
 from axis_nvr.storage.repair.adoption import SLICE_FILES, Adoption, entries
-from axis_nvr.storage.repair.conclude import Ground, conclude_recording
+from axis_nvr.storage.repair.conclude import conclude_recording
 from axis_nvr.storage.repair.rows import recording_state
 from axis_nvr.storage.repair.strays import hour_folders, recording_folders
 from axis_nvr.storage.schema import REBUILD_STATE

@@ -25,10 +25,11 @@ from typing import NamedTuple
 from twisted.logger import Logger
 
 from axis_nvr.errors import StorageError
+from axis_nvr.storage.ground import Ground
 from axis_nvr.storage.housekeeping import Premises, Progress
 from axis_nvr.storage.layout import is_recording_id, recording_folder
 from axis_nvr.storage.repair.adoption import Adoption
-from axis_nvr.storage.repair.conclude import Ground, conclude_block, conclude_recording
+from axis_nvr.storage.repair.conclude import conclude_block, conclude_recording
 from axis_nvr.storage.repair.rows import (
     UnfinishedBlock,
     is_rebuilding,
