@@ -21,10 +21,11 @@ class MapCache:
     """Keeps the maps of blocks used last; safe for threads.
 
     :param folder: the disk's folder.
+    :ivar files: the same.
     """
 
     def __init__(self, files: IFiles, folder: Path) -> None:
-        self._files = files
+        self.files = files
         self._folder = folder
         self._maps: OrderedDict[_Key, BlockMap] = OrderedDict()
         self._groups = 0
@@ -52,7 +53,7 @@ class MapCache:
         if known is not None and not (grows and is_new):
             return known
         found = read_map(
-            self._files,
+            self.files,
             self.path(stretch),
             known=known,
             good_bytes=stretch.good_bytes,

@@ -18,8 +18,8 @@ from pathlib import Path
 from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
 from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.storage.index import Index
-from axis_nvr.storage.reading.blocks import BlockHead, Group
-from axis_nvr.storage.reading.gops import Damaged
+from axis_nvr.storage.reading.blocks import BlockHead, BlockMap, Group
+from axis_nvr.storage.reading.gops import Damaged, Decoder, read_range
 from axis_nvr.storage.reading.maps import MapCache
 from axis_nvr.storage.reading.notes import read_notes
 from axis_nvr.storage.reading.trail import Stretch, Trail
@@ -122,17 +122,27 @@ def _part(index: Index, maps: MapCache, stretch: Stretch, before: Stretch | None
         date_us=date_us,
         groups=found.groups,
         times=times,
-        end_us=_end(times, stretch),
+        end_us=_end(maps, stretch, found, times),
         gaps=tuple(notes.gaps),
         damaged=tuple(notes.damaged),
     )
 
 
-def _end(times: Sequence[int], stretch: Stretch) -> int:
-    """Tell when a block ends; the last group of an open one lasts as long as the one before it."""
-    if stretch.stop_us is not None or len(times) < 2:
-        return max(times[-1], stretch.stop_us or 0)
-    return 2 * times[-1] - times[-2]
+def _end(maps: MapCache, stretch: Stretch, found: BlockMap, times: Sequence[int]) -> int:
+    """Tell when a block ends; what an open one ends with is read.
+
+    How long its last group is nobody can tell from those before it: where key frames are lost, one
+    lasts as long as several. It ends a picture's time after its last picture.
+    """
+    if stretch.stop_us is not None:
+        return max(times[-1], stretch.stop_us)
+    group, begin_us = found.groups[-1], times[-1]
+    decoder = Decoder(found.head, begin_us - group.time_ms * 1000)
+    ends = (begin_us, begin_us)
+    units = read_range(maps.files, maps.path(stretch), group, decoder, ends).units
+    shown = [unit.utc_us for unit in units if not unit.track] or [begin_us]
+    spacing_us = (max(shown) - min(shown)) // max(1, len(shown) - 1)
+    return max(shown) + spacing_us
 
 
 def lost_block(stretch: Stretch, error: NvrError) -> Gap:

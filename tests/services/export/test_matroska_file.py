@@ -17,7 +17,7 @@ from axis_nvr.wire.matroska_elements import Id
 from axis_nvr.wire.matroska_reader import parse_tags
 from tests.media.test_formats import WYZE
 from tests.services.export.exporting import Store, joined, read_back
-from tests.storage.making import START_US, gop_of
+from tests.storage.making import START_US, gop_of, video_gop
 from tests.storage.reading.streams import GROUPS, SECOND, Drawn, make_stream
 
 #: The same, but for a number in its PPS.
@@ -113,6 +113,16 @@ class MatroskaFileTests(SynchronousTestCase):
         frames = self.frames(self.export(name))
         self.assertEqual(len(frames), 15)
         self.assertLess(abs(self.store.content(name).duration_us - 600_000), 1000)
+
+    def test_groups_of_all_lengths(self) -> None:
+        """Where key frames were lost the last group is longer or shorter than those before it."""
+        for pictures in ((5, 30), (30, 5), (5, 5, 30, 5)):
+            gops, end_us = [], START_US
+            for count in pictures:
+                gops.append(video_gop(end_us, frames=count, step_us=40_000))
+                end_us += count * 40_000
+            name = self.store.record(gops, closed=False)
+            self.assertLess(abs(self.store.content(name).end_us - end_us), 2000)
 
     def test_other_parameter_sets(self) -> None:
         """Pictures of one codec are one track; key frames carry their sets if these change."""
