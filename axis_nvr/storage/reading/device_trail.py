@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.layout import utc_text
-from axis_nvr.storage.reading.search import running_at
+from axis_nvr.storage.reading.running import running_at
 from axis_nvr.storage.reading.trail import (
     Stretch,
     block_after,

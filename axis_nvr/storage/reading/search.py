@@ -5,32 +5,22 @@ in which its recordings stand by their start, and a page goes on behind the last
 before it (its `Place`), never by counting rows.
 
 Only a range of time needs more than an index: a recording that begins before the range may go on
-into it. Such recordings *run at* the beginning of the range. One that runs at a moment began in the
-same hour, or goes over the end of an hour; then it began on the same day, or goes over the end of
-a day; and so on with months. Of those that go over the end of an hour, a day or a month there is an
-index each, which is short, so that four short ranges hold all that can run at a moment::
-
-    began in the moment's hour    | any recording
-    began in the moment's day     | those that go over the end of an hour
-    began in the moment's month   | those that go over the end of a day
-    began at any time before      | those that go over the end of a month
-    began at any time before      | those still running
+into it (`axis_nvr.storage.reading.running`).
 
 All functions read the index only, each in short transactions: writing never waits for them.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from axis_nvr.errors import WireError
-from axis_nvr.storage.index import Index, MediaRow, RecordingRow
-from axis_nvr.storage.layout import parse_utc, utc_text
-from axis_nvr.storage.schema import DAY_CHARS, HOUR_CHARS, MONTH_CHARS
+from axis_nvr.storage.index import Index
+from axis_nvr.storage.layout import utc_text
+from axis_nvr.storage.reading.descriptions import LOCKED, Found, describe
+from axis_nvr.storage.reading.running import MAX_RUNNING, Place, needs_device, running_at
+from axis_nvr.storage.schema import HOUR_CHARS
 
-#: The most recordings that may run at one moment; further ones are not found.
-MAX_RUNNING = 10_000
+__all__ = ["MAX_PAGE", "Found", "Page", "Place", "Search", "count", "find", "place_of"]
+
 #: The most recordings of one page.
 MAX_PAGE = 1000
 
@@ -67,31 +57,11 @@ class Search:
     newest_first: bool = True
 
 
-class Place(NamedTuple):
-    """Where in a search's results a page ends: start and number of its last recording."""
-
-    start: str
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A recording that was found.
-
-    :param number: its id in the index, by which others of its tables know it.
-    :param locked: whether anything of it is locked.
-    """
-
-    number: int
-    row: RecordingRow
-    locked: bool
-
-
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some of a search's results, in order.
 
-    :param next: where the next page begins; None if there is none.
+    :param next: its last recording, behind which the next page begins; None if there is none.
     """
 
     found: tuple[Found, ...]
@@ -110,7 +80,6 @@ _NAMED = {
         "recording_type",
     ),
 }
-_LOCKED = "EXISTS (SELECT 1 FROM nvr_locks l WHERE l.recording_id = r.id)"
 
 
 class _Plan(NamedTuple):
@@ -174,12 +143,8 @@ def _conditions(search: Search) -> tuple[list[str], list[object]]:
     if search.running is not None:
         conditions.append(f"r.stoptime IS {'' if search.running else 'NOT '}NULL")
     if search.locked is not None:
-        conditions.append(_LOCKED if search.locked else f"NOT {_LOCKED}")
+        conditions.append(LOCKED if search.locked else f"NOT {LOCKED}")
     return conditions, values
-
-
-def _needs_device(conditions: list[str]) -> bool:
-    return any(condition.startswith("n.") for condition in conditions)
 
 
 def find(index: Index, search: Search, limit: int = MAX_PAGE, after: Place | None = None) -> Page:
@@ -255,7 +220,7 @@ def _begun_within(
 
 
 def _source(plan: _Plan) -> str:
-    if _needs_device(plan.conditions) and "nvr_recordings n" not in plan.source:
+    if needs_device(plan.conditions) and "nvr_recordings n" not in plan.source:
         return f"{plan.source} JOIN nvr_recordings n ON n.recording_id = r.id"
     return plan.source
 
@@ -335,102 +300,3 @@ def _count_by_hours(index: Index, start_us: int | None, stop_us: int | None) -> 
 
 def _one(index: Index, text: str, *values: object) -> int:
     return int(index.first(text, *values)[0] or 0)
-
-
-def running_at(
-    index: Index,
-    utc_us: int,
-    conditions: list[str] | None = None,
-    values: list[object] | None = None,
-) -> list[Place]:
-    """Give the recordings that ran at a moment, in no order; theirs may be a hole there.
-
-    :param conditions: what else must be so of ``recordings r`` and ``nvr_recordings n``.
-    """
-    join = ""
-    if _needs_device(conditions or []):
-        join = " CROSS JOIN nvr_recordings n ON n.recording_id = r.id"
-    moment = utc_text(utc_us)
-    parts: list[str] = []
-    given: list[object] = []
-    for name, floor, chars in (
-        ("recordings_starttime", moment[:HOUR_CHARS], 0),
-        ("nvr_recordings_over_hour", moment[:DAY_CHARS], HOUR_CHARS),
-        ("nvr_recordings_over_day", moment[:MONTH_CHARS], DAY_CHARS),
-        ("nvr_recordings_over_month", "", MONTH_CHARS),
-        ("nvr_open_recordings", "", 0),
-    ):
-        where = ["r.starttime >= ?", "r.starttime <= ?"]
-        given += [floor, moment]
-        if chars:
-            over = f"substr(r.starttime, 1, {chars}) <> substr(r.stoptime, 1, {chars})"
-            where.append(over)
-        if name == "nvr_open_recordings":
-            where.append("r.stoptime IS NULL")
-        else:
-            where.append("r.stoptime >= ?")
-            given.append(moment)
-        parts.append(
-            f"SELECT r.starttime, r.id FROM recordings r INDEXED BY {name}{join}"  # noqa: S608
-            f" WHERE {' AND '.join([*where, *(conditions or [])])}"
-        )
-        given += values or []
-    rows = index.query(f"{' UNION ALL '.join(parts)} LIMIT ?", *given, MAX_RUNNING)
-    return list({Place(*row) for row in rows})
-
-
-_DESCRIPTION = f"""
-SELECT r.id, r.filename, r.starttime, r.stoptime, t.recording_type, s.source_name, e.event_name,
-    a.action_name, v.videos_type, v.videos_properties, u.audios_type, u.audios_properties,
-    n.device, n.stream_options, n.group_token, {_LOCKED}
-FROM recordings r
-LEFT JOIN recording_types t ON t.id = r.recording_type_id
-LEFT JOIN recording_sources s ON s.id = r.recording_source_id
-LEFT JOIN recording_events e ON e.id = r.recording_event_id
-LEFT JOIN recording_actions a ON a.id = r.recording_action_id
-LEFT JOIN videos v ON v.id = r.video_id
-LEFT JOIN audios u ON u.id = r.audio_id
-LEFT JOIN nvr_recordings n ON n.recording_id = r.id
-WHERE r.id IN
-"""  # noqa: S608 - nothing from outside is in it
-
-
-def describe(index: Index, numbers: Sequence[int]) -> Iterator[Found]:
-    """Say what the index says of recordings, at most `MAX_PAGE`.
-
-    One that is gone meanwhile is left out.
-    """
-    if not numbers:
-        return
-    marks = ", ".join("?" for _ in numbers)
-    rows = {row[0]: row for row in index.query(f"{_DESCRIPTION} ({marks})", *numbers)}
-    for number in numbers:
-        if number in rows:
-            row = rows[number]
-            yield Found(number, _recording_row(row[1:15]), bool(row[15]))
-
-
-def _recording_row(row: tuple[str | None, ...]) -> RecordingRow:
-    name, start, stop, kind, source, event, action, *more = row
-    video, video_more, audio, audio_more, device, options, group = more
-    return RecordingRow(
-        recording_id=name or "",
-        start_us=_time(start),
-        stop_us=_time(stop),
-        recording_type=kind or "",
-        source=source or "",
-        event=event or "",
-        action=action or "",
-        video=None if video is None else MediaRow(video, video_more or ""),
-        audio=None if audio is None else MediaRow(audio, audio_more or ""),
-        device=device or "",
-        stream_options=options or "",
-        group=group or "",
-    )
-
-
-def _time(text: str | None) -> int | None:
-    """Read a time; one that another writer got wrong is as good as none."""
-    with suppress(WireError):
-        return None if text is None else parse_utc(text)
-    return None

@@ -12,7 +12,8 @@ from axis_nvr.storage.files import Files
 from axis_nvr.storage.index import Index, RecordingRow
 from axis_nvr.storage.layout import utc_text
 from axis_nvr.storage.reading.catalogue import count_recordings
-from axis_nvr.storage.reading.search import Place, Search, count, find, place_of, running_at
+from axis_nvr.storage.reading.running import Place, running_at
+from axis_nvr.storage.reading.search import Search, count, find, place_of
 from tests.storage.making import START_US
 from tests.storage.reading.rows import MINUTE_US, Drawn, fill
 
