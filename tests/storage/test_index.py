@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.units import Gap, GapReason
-from axis_nvr.storage import index as index_module
+from axis_nvr.storage import index_connection
 from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.storage.index import Index, MediaRow, RecordingRow
 from axis_nvr.storage.schema import AXIS_TABLES
@@ -91,7 +91,7 @@ class IndexTests(SynchronousTestCase):
     def test_it_is_made_in_place(self) -> None:
         """Where SQLite cannot give an index as bytes it has the same tables all the same."""
         schema = self.query("SELECT type, name, sql FROM sqlite_master ORDER BY name")
-        self.patch(index_module, "_new_image", lambda path, now_us: b"")
+        self.patch(index_connection, "_new_image", lambda path, now_us: b"")
         self.path = self.path.with_name("in_place")
         Index.open(Files(), self.path, START_US).close()
         self.assertEqual(
