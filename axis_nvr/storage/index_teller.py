@@ -101,8 +101,14 @@ class IndexTeller:
         """Give the recordings of which the index does not know all yet, but for their gaps."""
         return [it for it in self._every() if it.index_writes.waiting]
 
+    @property
+    def knows_all(self) -> bool:
+        """Whether the index knows all that is durable, but for gaps."""
+        return not any(it.index_writes.waiting for it in self._every())
+
     def _every(self) -> Iterable[RecordingWriter]:
-        return dict.fromkeys((*self._ended, *self.running.values()))  # one may be in both
+        running, ended = self.running.values(), self._ended  # in this order: see `busy_ids`
+        return dict.fromkeys((*ended, *running)) if ended else running  # one may be in both
 
     def delay(self) -> float | None:
         """Tell in how many seconds the index is to be told what it does not know.
@@ -123,7 +129,7 @@ class IndexTeller:
         :returns: what the index did not take, by recording; it waits on.
         """
         is_due = at_once or any(it.due <= now for it in self._every())
-        if not (is_due or _count(self.waiting()) >= MAX_GATHERED):
+        if not (is_due or _count(self._every()) >= MAX_GATHERED):
             return {}
         waiting = self._with_gaps()
         if not waiting:

@@ -21,7 +21,6 @@ that is gone is made again; a block whose name is gone is lost with its row, and
 Metadata units are left out: no place for them in the layout is known.
 """
 
-import math
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -112,8 +111,8 @@ class RecordingWriter:
     @property
     def due(self) -> float:
         """When the index is to be told of it at the latest, by the clock of `write`."""
-        gaps_due = math.inf if self._progress.streams is None else self.gaps.due
-        return min(self.index_writes.due, gaps_due)
+        due, gaps_due = self.index_writes.due, self.gaps.due
+        return gaps_due if gaps_due < due and self._progress.streams is not None else due
 
     # Stride 1: bytes to files.
 

@@ -262,7 +262,7 @@ class DiskWriter:
                 failures[recording] = error
         is_well = not (has_failed or failures) and self.space.free_bytes >= GATHER_FREE_BYTES
         untold = self._teller.tell_what_is_due(now, at_once=not is_well)
-        if self._place is not None and not self._teller.waiting():
+        if self._place is not None and self._teller.knows_all:
             self._place.reserved = set(self.recordings)
         return {**untold, **failures}
 
