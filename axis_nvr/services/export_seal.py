@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 
@@ -117,7 +117,7 @@ def _verdict(seal: Seal, digest: bytes, size_bytes: int) -> Verdict:
         certificate = x509.load_der_x509_certificate(seal.certificate)
         key: Any = certificate.public_key()
         subject = certificate.subject.rfc4514_string()
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         return Verdict(False, covers_all, "", fingerprint, f"no certificate: {error}")
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size < MIN_MODULUS_BITS:
         return Verdict(False, covers_all, subject, fingerprint, "the key is not RSA of 2048 bits")

@@ -118,6 +118,15 @@ class SealTests(SynchronousTestCase):
         whole = [v for v in found if v.is_valid and v.covers_all]
         self.assertEqual(whole, [])
 
+    def test_a_key_that_nobody_knows(self) -> None:
+        """A certificate whose key is of an unknown kind is a verdict, not an error."""
+        rsa_encryption = bytes.fromhex("06092a864886f70d010101")  # RFC 8017, appendix C
+        data = bytearray(sealed_once())
+        data[data.index(rsa_encryption) + 8] ^= 1
+        (verdict,) = verdicts(bytes(data))
+        self.assertFalse(verdict.is_valid)
+        self.assertIn("no certificate", verdict.problem)
+
     def test_signed_twice(self) -> None:
         """The first stays valid for what it covers; the newest covers all."""
         data = countersigned(sealed_once())
