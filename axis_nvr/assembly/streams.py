@@ -12,7 +12,7 @@ from axis_nvr.assembly.foundation import Foundation
 from axis_nvr.config import Config
 from axis_nvr.media.budget import ByteBudget
 from axis_nvr.media.buffer import GopBuffer, IGopConsumer
-from axis_nvr.media.units import AccessUnit
+from axis_nvr.media.units import UnitSink
 from axis_nvr.protocols.camera import CameraOpener
 from axis_nvr.protocols.event_socket import open_event_socket
 from axis_nvr.protocols.tick import TickReader
@@ -66,13 +66,13 @@ def make_session_opener(reactor: Any) -> SessionOpener:
     opener = CameraOpener(reactor, TickReader(reactor))
 
     def open_session(
-        plan: StreamPlan, deliver: Callable[[AccessUnit], None], lost: Callable[[Failure], None]
+        plan: StreamPlan, deliver: UnitSink, lost: Callable[[Failure], None]
     ) -> "Deferred[ICameraSession]":
         opening: Deferred[Any] = opener.open(plan.address, plan.wants, deliver, lost)
         return opening
 
     def open_socket(
-        plan: StreamPlan, deliver: Callable[[AccessUnit], None], lost: Callable[[Failure], None]
+        plan: StreamPlan, deliver: UnitSink, lost: Callable[[Failure], None]
     ) -> "Deferred[ICameraSession]":
         opening = open_event_socket(reactor, plan.address, plan.topics, deliver, lost)
         return Deferred.fromCoroutine(opening)

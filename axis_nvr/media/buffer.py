@@ -121,26 +121,27 @@ class GopBuffer:
         self._floor_us = 0
         self._due_us = 0
 
-    def push(self, unit: AccessUnit) -> None:
-        """Take the next unit, in order of arrival. Its data is not copied."""
-        track, utc_us, _, sync, data, _, gap = unit
-        size_bytes = self._size_bytes + len(data)
-        if (
-            (sync and track == self._video_track)
-            or not self._floor_us <= utc_us < self._due_us
-            or size_bytes > MAX_GOP_BYTES
-            or gap is not None
-        ):
-            if not self._turn(unit):
-                return
+    def push(self, *units: AccessUnit) -> None:
+        """Take the next units, in order of arrival. Their data is not copied."""
+        for unit in units:
+            track, utc_us, _, sync, data, _, gap = unit
             size_bytes = self._size_bytes + len(data)
-        self._size_bytes = size_bytes
-        self._units.append(unit)
-        for consumer in self._unit_consumers:
-            try:
-                consumer.unit_received(unit)
-            except Exception as error:
-                self._drop_consumer(consumer, error)
+            if (
+                (sync and track == self._video_track)
+                or not self._floor_us <= utc_us < self._due_us
+                or size_bytes > MAX_GOP_BYTES
+                or gap is not None
+            ):
+                if not self._turn(unit):
+                    continue
+                size_bytes = self._size_bytes + len(data)
+            self._size_bytes = size_bytes
+            self._units.append(unit)
+            for consumer in self._unit_consumers:
+                try:
+                    consumer.unit_received(unit)
+                except Exception as error:
+                    self._drop_consumer(consumer, error)
 
     def interrupt(self, gap: Gap) -> None:
         """Close what is open, tell the consumers, and wait for the next sync unit."""

@@ -5,6 +5,7 @@ decoder is set up for it; when a camera changes its parameter sets, the units th
 another format object, and nothing else announces the change.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -132,3 +133,7 @@ class AccessUnit(NamedTuple):
     data: bytes | bytearray
     format: Format
     gap: Gap | None = None
+
+
+#: Takes units that came at once, one at least: all of one track and format, in decoding order.
+UnitSink: TypeAlias = Callable[[Sequence[AccessUnit]], None]

@@ -12,7 +12,7 @@ from twisted.internet.error import TimeoutError as TimedOut
 from twisted.python.failure import Failure
 
 from axis_nvr.errors import ConfigError, RemoteProtocolError, WireError
-from axis_nvr.media.units import AccessUnit
+from axis_nvr.media.units import UnitSink
 from axis_nvr.protocols.address import (
     DATAGRAMS,
     ENCRYPTED,
@@ -58,13 +58,13 @@ class CameraOpener:
         self,
         address: CameraAddress,
         want: Callable[[TrackDescription], bool],
-        deliver: Callable[[AccessUnit], None],
+        deliver: UnitSink,
         lost: Callable[[Failure], None],
     ) -> "Deferred[CameraSession]":
         """Connect to a camera and have it play.
 
         :param want: which of the camera's tracks are wanted; of each kind the first is fetched.
-        :param deliver: takes each unit.
+        :param deliver: takes the units.
         :param lost: told once, if it happens after the session was returned and not by its
             `CameraSession.close`, that it is over.
         :returns: the session, playing. Cancelling ends what was begun. It fails with `ConfigError`,
@@ -77,7 +77,7 @@ class CameraOpener:
         self,
         address: CameraAddress,
         want: Callable[[TrackDescription], bool],
-        deliver: Callable[[AccessUnit], None],
+        deliver: UnitSink,
         lost: Callable[[Failure], None],
     ) -> CameraSession:
         address.check()

@@ -13,7 +13,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
 from axis_nvr.errors import NvrError, PeerRefused, RemoteProtocolError
-from axis_nvr.media.units import AccessUnit, Codec, MetadataFormat
+from axis_nvr.media.units import AccessUnit, Codec, MetadataFormat, UnitSink
 from axis_nvr.protocols.address import ENCRYPTED, CameraAddress
 from axis_nvr.protocols.channel import make_endpoint
 from axis_nvr.protocols.failures import NoAnswer
@@ -45,7 +45,7 @@ class EventSocket:
 
     :param topics: what is asked for.
     :param clock: the reactor.
-    :param deliver: takes each message, as a unit.
+    :param deliver: takes the messages, each as a unit.
     :param lost: told once, if it happens after `configured` and not by `close`, that it is over.
     :ivar configured: fires when the camera has agreed.
     """
@@ -54,7 +54,7 @@ class EventSocket:
         self,
         topics: str,
         clock: Any,
-        deliver: Callable[[AccessUnit], None],
+        deliver: UnitSink,
         lost: Callable[[Failure], None],
     ) -> None:
         self.configured: Deferred[None] = Deferred(lambda _: self._end())
@@ -118,7 +118,7 @@ class EventSocket:
             return
         if self.configured.called:
             unit = AccessUnit(0, 0, 0, True, message.encode("utf-8", "replace"), _FORMAT)
-            self._deliver(unit)
+            self._deliver((unit,))
         else:
             self._take_answer(message)
 
@@ -164,7 +164,7 @@ async def open_event_socket(
     reactor: Any,
     address: CameraAddress,
     topics: str,
-    deliver: Callable[[AccessUnit], None],
+    deliver: UnitSink,
     lost: Callable[[Failure], None],
 ) -> EventSocket:
     """Connect to a camera and have it tell its events. Cancelled, it stops trying.

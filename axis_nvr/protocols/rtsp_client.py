@@ -22,7 +22,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from axis_nvr.errors import RemoteProtocolError
-from axis_nvr.media.units import AccessUnit
+from axis_nvr.media.units import UnitSink
 from axis_nvr.protocols.channel import IChannel
 from axis_nvr.protocols.failures import MediaMissing, NoAnswer
 from axis_nvr.protocols.media_ports import MediaPorts
@@ -52,7 +52,7 @@ class CameraSession:
     """A session with a camera over one channel.
 
     :param clock: the reactor.
-    :param deliver: takes each unit.
+    :param deliver: takes the units.
     :param lost: told once, if it happens after the camera played and not by `close`, that the
         session is over.
     :param utc: the time of day, in seconds since 1970.
@@ -62,7 +62,7 @@ class CameraSession:
     def __init__(
         self,
         clock: Any,
-        deliver: Callable[[AccessUnit], None],
+        deliver: UnitSink,
         lost: Callable[[Failure], None],
         *,
         utc: Callable[[], float],

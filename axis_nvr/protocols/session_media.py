@@ -4,10 +4,10 @@ Pictures, or the only track there is, are what a session is for: what ends them 
 Of sound beside pictures it is only told.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from axis_nvr.errors import RemoteProtocolError
-from axis_nvr.media.units import AccessUnit
+from axis_nvr.media.units import UnitSink
 from axis_nvr.protocols.failures import MediaMissing
 from axis_nvr.session.dialogue_events import TrackSetUp
 from axis_nvr.session.media import MediaReceiver, TrackEnded
@@ -15,9 +15,7 @@ from axis_nvr.session.srtp_media import ProtectedMediaReceiver
 from axis_nvr.session.tracks import TrackDescription
 
 
-def make_receiver(
-    tracks: Sequence[TrackSetUp], deliver: Callable[[AccessUnit], None], ssrc: int
-) -> MediaReceiver:
+def make_receiver(tracks: Sequence[TrackSetUp], deliver: UnitSink, ssrc: int) -> MediaReceiver:
     """Make what takes the media; one that knows SRTP only if there is some.
 
     :param tracks: as they were set up.

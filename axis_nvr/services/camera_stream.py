@@ -26,7 +26,7 @@ by `axis_nvr.services.stream_errors`, and whether a stream that plays is alive b
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -234,22 +234,25 @@ class CameraStream:
 
     # What comes from below.
 
-    def _unit_received(self, unit: AccessUnit) -> None:
-        """Hand a unit on; this runs for each picture."""
+    def _units_received(self, units: Sequence[AccessUnit]) -> None:
+        """Hand units on; this runs for each read, with the pictures that it brought."""
         if not self._accepting:  # a session that is being ended
             return
-        track, utc_us, _, _, data, form, _ = unit
-        self._bytes += len(data)
+        last = units[-1]
+        track, form = last.track, last.format
+        for unit in units:
+            self._bytes += len(unit.data)
         if self._formats.get(track) is not form:
             self._formats[track] = form
         if isinstance(form, VideoFormat):
-            self._pictures += 1
+            self._pictures += len(units)
         elif isinstance(form, MetadataFormat):
             if self._documents is not None:
-                self._documents.document_received(unit)
+                for unit in units:
+                    self._documents.document_received(unit)
             return
-        self._last_utc_us = utc_us
-        self.buffer.push(unit)
+        self._last_utc_us = last.utc_us
+        self.buffer.push(*units)
 
     def _look(self) -> None:
         """Look whether the session is alive, and count what it brings."""
@@ -305,7 +308,7 @@ class CameraStream:
             else:
                 self._report(reason)
 
-        attempt = maybeDeferred(self._open_session, self.plan, self._unit_received, lost)
+        attempt = maybeDeferred(self._open_session, self.plan, self._units_received, lost)
         self._attempt = attempt
         attempt.addCallbacks(opened, failed)
         attempt.addErrback(self._surprised)

@@ -7,7 +7,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from axis_nvr.media.units import AccessUnit, Codec
+from axis_nvr.media.units import AccessUnit, Codec, UnitSink
 from axis_nvr.protocols.address import CameraAddress
 from axis_nvr.session.media_track import TrackStatistics
 from axis_nvr.session.tracks import TrackDescription
@@ -89,6 +89,6 @@ class ICameraSession(Protocol):
 
 #: Opens a session: the plan, who takes the units, who is told once that the session is lost.
 SessionOpener = Callable[
-    [StreamPlan, Callable[[AccessUnit], None], Callable[[Failure], None]],
+    [StreamPlan, UnitSink, Callable[[Failure], None]],
     "Deferred[ICameraSession]",
 ]

@@ -16,11 +16,11 @@ Reports (RTCP) advise and never decide: what cannot be read, or is about a sourc
 ours, is counted and passed over (quirk 23).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from axis_nvr.errors import WireError
-from axis_nvr.media.units import AccessUnit, Codec
+from axis_nvr.media.units import Codec, UnitSink
 from axis_nvr.session.depacketizers import Frame
 from axis_nvr.session.interleaved import InterleavedReader, build_frame
 from axis_nvr.session.media_track import MediaTrack, TrackStatistics
@@ -79,7 +79,7 @@ class MediaReceiver:
     microseconds since 1970.
 
     :param tracks: those to receive.
-    :param deliver: takes each unit, in decoding order of its track.
+    :param deliver: takes the units.
     :param cname: our name in reports, at most 255 bytes.
     :param ssrc: our source identifier in reports, 32 bits, chosen at random.
     :raises RemoteProtocolError: nothing understands a track.
@@ -88,7 +88,7 @@ class MediaReceiver:
     def __init__(
         self,
         tracks: Iterable[TrackDescription],
-        deliver: Callable[[AccessUnit], None],
+        deliver: UnitSink,
         cname: str,
         ssrc: int,
     ) -> None:
@@ -291,7 +291,7 @@ class MediaReceiver:
     def _take_frame(self, track: MediaTrack, frame: Frame) -> None:
         """Hand a frame on with its time, or hold it."""
         if self._held is None:
-            self._deliver(track.unit(frame, self._now, self._now_us))
+            self._deliver((track.unit(frame, self._now, self._now_us),))
             return
         self._held.append((track, frame, self._now, self._now_us))
         self._held_bytes += len(frame.data)
@@ -315,4 +315,4 @@ class MediaReceiver:
         """Hand on what is held; from here on nothing is."""
         held, self._held = self._held or [], None
         for track, frame, now, now_us in held:
-            self._deliver(track.unit(frame, now, now_us))
+            self._deliver((track.unit(frame, now, now_us),))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from axis_nvr.errors import WireError
-from axis_nvr.media.units import AccessUnit, Gap, GapReason, VideoFormat
+from axis_nvr.media.units import AccessUnit, Gap, GapReason, UnitSink, VideoFormat
 from axis_nvr.session.depacketizers import Frame, depacketizer_for
 from axis_nvr.session.depacketizers.nal_units import NalUnitDepacketizer
 from axis_nvr.session.pictures import Pictures
@@ -78,7 +78,7 @@ class MediaTrack:
     :param description: as the camera announced it.
     :param clock: shared by the tracks of the session.
     :param take_frame: takes each frame, with this track.
-    :param deliver: takes each unit of the fast path.
+    :param deliver: takes the units of the fast path.
     :raises RemoteProtocolError: nothing understands this track.
 
     :ivar reports: sender reports and the like that were taken.
@@ -90,7 +90,7 @@ class MediaTrack:
         description: TrackDescription,
         clock: SessionClock,
         take_frame: Callable[["MediaTrack", Frame], None],
-        deliver: Callable[[AccessUnit], None],
+        deliver: UnitSink,
     ) -> None:
         self.description = description
         self.depacketizer = depacketizer_for(description)
@@ -117,7 +117,7 @@ class MediaTrack:
                 self._payload_type,
                 self.receiver,
                 self.depacketizer,
-                self._take_picture,
+                self._take_pictures,
                 self._complete,
             )
 
@@ -210,19 +210,29 @@ class MediaTrack:
         assert self._pictures is not None
         self._pictures.now, self._now_us = now, now_us
 
-    def _take_picture(self, timestamp: int, data: bytes, sync: bool, format_: VideoFormat) -> None:
-        """Hand on a picture before which nothing was lost: the fast path of `unit`."""
+    def _take_pictures(
+        self,
+        timestamps: Sequence[int],
+        pictures: Sequence[bytes],
+        sync: bool,
+        format_: VideoFormat,
+    ) -> None:
+        """Hand on pictures before and between which nothing was lost: the fast path of `unit`."""
         assert self._pictures is not None
-        now = self._pictures.now
-        self._frames += 1
-        self._last_unit = now
-        timeline = self.timeline
-        utc_us = timeline.utc_us(timestamp, now, self._now_us)
-        gap = None if timeline.gap is None else timeline.take_gap()
-        self._last_utc_us = utc_us
-        self._deliver(
-            AccessUnit(self.description.index, utc_us, timestamp, sync, data, format_, gap)
-        )
+        now, timeline, index = self._pictures.now, self.timeline, self.description.index
+        times = timeline.straight_times(timestamps, now)
+        units = [
+            AccessUnit(index, utc_us, timestamp, sync, data, format_)
+            for utc_us, timestamp, data in zip(times, timestamps, pictures, strict=False)
+        ]
+        for at in range(len(times), len(timestamps)):
+            timestamp, data = timestamps[at], pictures[at]
+            utc_us = timeline.utc_us(timestamp, now, self._now_us)
+            gap = timeline.take_gap()
+            units.append(AccessUnit(index, utc_us, timestamp, sync, data, format_, gap))
+        self._frames += len(units)
+        self._last_unit, self._last_utc_us = now, units[-1].utc_us
+        self._deliver(units)
 
     def _complete(self, marker: bool) -> None:
         """Complete a fragmented NAL unit, the last packet of which was taken in bulk."""

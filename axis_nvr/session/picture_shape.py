@@ -1,4 +1,4 @@
-"""A picture in fragments of one size, found in a read by one regular expression.
+"""Pictures in fragments of one size, each found in a read by one regular expression.
 
 ::
 
@@ -15,9 +15,9 @@ import re
 import struct
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from axis_nvr.session.depacketizers.nal_units import Beginning
+from axis_nvr.session.depacketizers.nal_units import LENGTH_BYTES, Beginning
 
 #: Fragments that are cut out of a read at once, and how many ways to do so are remembered: a
 #: kilobyte or two each.
@@ -29,6 +29,21 @@ MARKER = 0x80
 #: Low bytes of sequence numbers that follow each other: a picture of more frames is not found.
 _LOWS = bytes(range(256)) * 2
 _BYTES = [bytes((value,)) for value in range(256)]
+
+
+class FoundPicture(NamedTuple):
+    """A picture that was found.
+
+    :ivar timestamp: as it came.
+    :ivar frames: how many it came in.
+    :ivar data: as it will be stored: its NAL unit behind a length.
+    :ivar end: where its last frame ends.
+    """
+
+    timestamp: int
+    frames: int
+    data: bytes
+    end: int
 
 
 class PictureShape:
@@ -60,49 +75,46 @@ class PictureShape:
         self._begin = re.compile(begin, re.DOTALL).match
         self._match = re.compile(begin + end, re.DOTALL).match
 
-    def find(
-        self, data: bytes, place: int, number: int
-    ) -> tuple[int, int, Sequence[bytes], int] | None:
-        """Find a picture at a place of a read, all of it.
+    def find(self, data: bytes, place: int, number: int, timestamp: int) -> list[FoundPicture]:
+        """Find the pictures that follow each other from a place of a read on, all of each.
 
-        :param number: the sequence number that it must begin with; it may wrap.
-        :returns: its timestamp as it came, how many frames it has, the contents of its fragments,
-            and where the last frame ends; None if what is there is anything else, or not all there.
+        :param number: the sequence number that the first must begin with; it may wrap.
+        :param timestamp: what is before them has it: the first one must have another.
+        :returns: those in front of anything else, or of what is not all there.
         """
-        match = self._match(data, place)
-        if match is None:
-            return None
-        stamp, length = match.groups()
-        begin, step = match.end(), self._step
-        frames = (begin - place) // step + 1
-        end = begin - self.head_size + 4 + int.from_bytes(length, "big")
-        low = number & 0xFF
-        if (
-            not begin < end <= len(data)
-            or data[place + NUMBER + 1 : begin : step] != _LOWS[low : low + frames]
-        ):
-            return None
-        highs = data[place + NUMBER : begin : step]
-        if highs != _BYTES[number >> 8] * frames and highs != _highs(number, frames):
-            return None
-        contents: Sequence[bytes]
-        if frames <= MAX_FRAGMENTS:
-            cut = _cutter(frames - 1, self.head_size, self._content_size)
-            contents = (*cut(data, place), data[begin:end])
-        else:
-            contents = self._contents(data, place, begin, end)
-        return int.from_bytes(stamp, "big"), frames, contents, end
+        found: list[FoundPicture] = []
+        step, head_size, nal_header = self._step, self.head_size, self.beginning.nal_header
+        while (match := self._match(data, place)) is not None:
+            begin = match.end()
+            stamp, length = match.groups()
+            before, timestamp = timestamp, int.from_bytes(stamp, "big")
+            end = begin - head_size + 4 + int.from_bytes(length, "big")
+            if not begin < end <= len(data) or timestamp == before:
+                break
+            frames, low = (begin - place) // step + 1, number & 0xFF
+            if data[place + NUMBER + 1 : begin : step] != _LOWS[low : low + frames]:
+                break
+            highs = data[place + NUMBER : begin : step]
+            if highs != _BYTES[number >> 8] * frames and highs != _highs(number, frames):
+                break
+            size = end - place - frames * head_size + len(nal_header)
+            pieces = [size.to_bytes(LENGTH_BYTES, "big"), nal_header]
+            pieces += self._contents(data, place, frames - 1)
+            pieces.append(data[begin:end])
+            found.append(FoundPicture(timestamp, frames, b"".join(pieces), end))
+            place, number = end, number + frames & 0xFFFF
+        return found
 
-    def _contents(self, data: bytes, place: int, begin: int, end: int) -> Sequence[bytes]:
-        """Cut many fragments' contents out of a read, that of the last from `begin` to `end`."""
-        left = (begin - place) // self._step
+    def _contents(self, data: bytes, place: int, frames: int) -> Sequence[bytes]:
+        """Cut the contents out of so many frames, but for the last."""
+        if frames <= MAX_FRAGMENTS:
+            return _cutter(frames, self.head_size, self._content_size)(data, place)
         contents: list[bytes] = []
-        while left:
-            count = min(left, MAX_FRAGMENTS)
+        while frames:
+            count = min(frames, MAX_FRAGMENTS)
             contents += _cutter(count, self.head_size, self._content_size)(data, place)
             place += count * self._step
-            left -= count
-        contents.append(data[begin:end])
+            frames -= count
         return contents
 
     def is_cut(self, data: bytes, place: int) -> bool:

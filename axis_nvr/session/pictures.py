@@ -8,7 +8,8 @@ parts of them, and leaves everything else, whatever is odd about it, to the gene
     | $ | channel | length | 80 | type | sequence | timestamp | SSRC | fragment header | content
     '------------------- head, 8 bytes -----------'-------------- tail ----------------'
 
-- A picture whose fragments are all there is taken as a whole (`axis_nvr.session.picture_shape`).
+- Pictures whose fragments are all there are taken as a whole, those of one shape that follow each
+  other at once (`axis_nvr.session.picture_shape`).
 - One that the end of the read cuts is left there until the rest has come, if it is not too much.
 - Of others what is there: the first packet, fragments of an open NAL unit, the last one. `head` is
   compared as a number, which grows by 1 from packet to packet since the sequence number is its end,
@@ -26,7 +27,7 @@ both paths equal.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from axis_nvr.media.units import VideoFormat
@@ -76,7 +77,8 @@ class Pictures:
     :param payload_type: of the track.
     :param receiver: of the track.
     :param nal_units: its depacketizer.
-    :param take_picture: takes what became a unit: timestamp, data, sync, format.
+    :param take_pictures: takes what became units: the timestamp and the data of each, then sync and
+        format of them all.
     :param complete: completes the open fragmented NAL unit in the general way; told whether it
         ended with the marker.
     :ivar now: when the read came that is being taken.
@@ -102,7 +104,7 @@ class Pictures:
         "_start",
         "_steady",
         "_sync",
-        "_take_picture",
+        "_take_pictures",
         "is_cut",
         "now",
     )
@@ -112,7 +114,7 @@ class Pictures:
         payload_type: int,
         receiver: RtpReceiver,
         nal_units: NalUnitDepacketizer,
-        take_picture: Callable[[int, bytes, bool, VideoFormat], None],
+        take_pictures: Callable[[Sequence[int], Sequence[bytes], bool, VideoFormat], None],
         complete: Callable[[bool], None],
     ) -> None:
         self.now = 0.0
@@ -120,7 +122,7 @@ class Pictures:
         self._payload_type = payload_type
         self._receiver = receiver
         self._nal_units = nal_units
-        self._take_picture = take_picture
+        self._take_pictures = take_pictures
         self._complete = complete
         self._armed = False  # something may be taken
         self._may_begin = self._steady = False
@@ -199,31 +201,31 @@ class Pictures:
         return place
 
     def _take_whole(self, data: bytes, place: int) -> int:
-        """Take a picture of one fragmented NAL unit that is there from beginning to end.
+        """Take pictures of one fragmented NAL unit each that are there from beginning to end.
 
-        :returns: where it ends; `place` if it was not taken, for it may go by parts.
+        :returns: where the last one ends; `place` if none was taken, for it may go by parts.
         """
         begin = data[place : place + START] + data[place + PAYLOAD : place + self._head_size]
         shape = self._shapes.get(begin) or self._learn_shape(begin)
         if shape is None:
             return place
-        found = shape.find(data, place, self._number & 0xFFFF)
-        if found is None:
+        receiver, nal_units = self._receiver, self._nal_units
+        found = shape.find(data, place, self._number & 0xFFFF, receiver.timestamp)
+        if not found:
             self.is_cut = len(data) - place <= MAX_CUT_BYTES and shape.is_cut(data, place)
             return place
-        nal_units, receiver = self._nal_units, self._receiver
-        timestamp, frames, contents, end = found
-        if timestamp == receiver.timestamp:
-            return place
-        beginning = shape.beginning
-        size = end - place - frames * self._head_size
-        unit = nal_units.join_picture(beginning.nal_header, contents, size)
-        if unit is None:
-            return place
-        nal_units.timestamp = unwrapped = receiver.begin_timestamp(timestamp, self.now)
-        self._number += frames
+        count = nal_units.accept_pictures([picture.data for picture in found])
+        if count < len(found):
+            del found[count:]
+            if not found:
+                return place
+        timestamps, frames, pictures, ends = zip(*found, strict=True)
+        unwrapped = receiver.begin_timestamps(timestamps, self.now)
+        nal_units.timestamp = unwrapped[-1]
+        self._number += sum(frames)
         assert self._format is not None
-        self._take_picture(unwrapped, unit, beginning.sync, self._format)
+        self._take_pictures(unwrapped, pictures, shape.beginning.sync, self._format)
+        end: int = ends[-1]
         return end
 
     def _take_part(self, data: bytes, place: int) -> int:
@@ -333,7 +335,7 @@ class Pictures:
         if marker and self._steady and (data := nal_units.take_picture()) is not None:
             assert nal_units.timestamp is not None
             assert self._format is not None
-            self._take_picture(nal_units.timestamp, data, self._sync, self._format)
+            self._take_pictures((nal_units.timestamp,), (data,), self._sync, self._format)
         else:
             self._complete(marker)
             self._settle()

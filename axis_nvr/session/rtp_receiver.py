@@ -10,6 +10,7 @@ All payload types pass through here, foreign ones too, because they share the se
 the packets apart compares the payload type.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -292,24 +293,32 @@ class RtpReceiver:
             self._duplicates += 1
 
     def begin_timestamp(self, timestamp: int, now: float) -> int:
-        """Unwrap a new timestamp and take the jitter from its first packet (RFC 3550 §A.8).
+        """Unwrap a new timestamp and take the jitter from its first packet.
 
         :returns: the timestamp, unwrapped.
         """
-        last = self._unwrapper.last
-        pause = now - self._last_heard
+        return self.begin_timestamps((timestamp,), now)[0]
+
+    def begin_timestamps(self, timestamps: Sequence[int], now: float) -> list[int]:
+        """Unwrap new timestamps, each other than the one before, and take the jitter.
+
+        :param now: when the first packet of each came.
+        :returns: the timestamps, unwrapped.
+
+        Source: RFC 3550 §A.8.
+        """
+        last, pause = self._unwrapper.last, now - self._last_heard
         if last is not None and pause > LONG_PAUSE_SECONDS:
-            unwrapped = self._unwrapper.unwrap_near(
-                timestamp, last + round(pause * self._clock_rate)
-            )
-        else:
-            unwrapped = self._unwrapper.unwrap(timestamp)
-        self.timestamp = timestamp
-        transit = now * self._clock_rate - unwrapped
-        if self._transit is not None:
-            difference = abs(transit - self._transit)
-            if difference < MAX_JITTER_SECONDS * self._clock_rate:
-                self._jitter += (difference - self._jitter) / 16
-        self._transit = transit
-        self._last_heard = now
+            expected = last + round(pause * self._clock_rate)
+            self._unwrapper.unwrap_near(timestamps[0], expected)
+        unwrapped = list(map(self._unwrapper.unwrap, timestamps))
+        arrival, limit = now * self._clock_rate, MAX_JITTER_SECONDS * self._clock_rate
+        before, jitter = self._transit, self._jitter
+        for timestamp in unwrapped:
+            transit = arrival - timestamp
+            if before is not None and (difference := abs(transit - before)) < limit:
+                jitter += (difference - jitter) / 16
+            before = transit
+        self._transit, self._jitter = before, jitter
+        self.timestamp, self._last_heard = timestamps[-1], now
         return unwrapped

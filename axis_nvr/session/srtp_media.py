@@ -11,10 +11,10 @@ one by one: each is a call, and about 10 µs for the cipher and the tag, which n
 A stream of which not one packet is authentic is not silent: that its keys are wrong is told.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from axis_nvr.media.units import AccessUnit
+from axis_nvr.media.units import UnitSink
 from axis_nvr.session.media import RTCP_TYPES, MediaReceiver
 from axis_nvr.session.media_track import MediaTrack
 from axis_nvr.session.pictures import Pictures
@@ -69,7 +69,7 @@ class ProtectedMediaReceiver(MediaReceiver):
     def __init__(
         self,
         tracks: Iterable[TrackDescription],
-        deliver: Callable[[AccessUnit], None],
+        deliver: UnitSink,
         cname: str,
         ssrc: int,
         protections: Mapping[int, TrackProtection],

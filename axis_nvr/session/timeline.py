@@ -23,6 +23,8 @@ Steps of the camera's clock, and whether it is believed at all, are decided for 
 session together: `axis_nvr.session.session_clock`.
 """
 
+from collections.abc import Iterable
+
 from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.session.arrivals import QuickestArrival
 from axis_nvr.session.drift_estimator import DriftEstimator
@@ -158,6 +160,35 @@ class Timeline:
             self._last_ticks, self._last_now, self._last_utc_us = timestamp, now, utc_us
             return utc_us
         return self._place(timestamp, now, now_us)
+
+    def straight_times(self, timestamps: Iterable[int], now: float) -> list[int]:
+        """Tell when the camera took units that came together, as `utc_us` would one by one.
+
+        :param timestamps: of the units, unwrapped, in the order of arrival.
+        :param now: as for `utc_us`.
+        :returns: as much of it as goes straight on: without a gap, by what is known of the clock.
+            About the next unit `utc_us` is to be asked.
+        """
+        segment, shift_us = self._segment, self._last_shift_us
+        before, last_us, spacing_us = self._last_ticks, self._last_utc_us, self._spacing_us
+        times: list[int] = []
+        if segment is NOWHERE or before is None or self.clock.shift_us != shift_us:
+            return times
+        begin, end, ticks, slope = segment.begin, segment.end, segment.ticks, segment.slope
+        base_us, back, lead = segment.time_us + shift_us, self._max_back, self._max_lead
+        for timestamp in timestamps:
+            if not (begin <= timestamp < end and back <= timestamp - before <= lead):
+                break
+            before = timestamp
+            utc_us = base_us + round((timestamp - ticks) * slope)
+            if utc_us > last_us:
+                spacing_us = utc_us - last_us
+            last_us = utc_us
+            times.append(utc_us)
+        if times:
+            self._last_ticks, self._last_now, self._last_utc_us = before, now, last_us
+            self._spacing_us = spacing_us
+        return times
 
     def take_gap(self) -> Gap | None:
         """Give out what interrupts time directly before the unit that `utc_us` was asked for last.

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -74,15 +74,16 @@ class Ear:
     def __init__(self, heard: Callable[[], None]) -> None:
         self._heard = heard
 
-    def take(self, unit: AccessUnit) -> None:
-        """Take a document."""
-        data = bytes(unit.data)
-        parse = parse_notify if data[:1] == b"{" else parse_document
-        if any(
-            told.topic == TOPIC and told.operation is not Operation.INITIALIZED
-            for told in parse(data)
-        ):
-            self._heard()
+    def take(self, units: Sequence[AccessUnit]) -> None:
+        """Take documents."""
+        for unit in units:
+            data = bytes(unit.data)
+            parse = parse_notify if data[:1] == b"{" else parse_document
+            if any(
+                told.topic == TOPIC and told.operation is not Operation.INITIALIZED
+                for told in parse(data)
+            ):
+                self._heard()
 
 
 class Relay(Protocol):

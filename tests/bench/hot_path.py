@@ -55,7 +55,7 @@ def warm_receiver() -> MediaReceiver:
     track = TrackDescription(
         0, "video", Codec.H264, 96, 90_000, 1, {"sprop-parameter-sets": SPROP}, "", None, "H264"
     )
-    media = MediaReceiver([track], lambda unit: None, "bench", 1)
+    media = MediaReceiver([track], lambda units: None, "bench", 1)
     media.assign(0, 0, 1)
     for number in range(-WARM_UP_UNITS, 0):
         frame = packet(number, 3000 * number, True, b"\x41\x9a" + bytes(number % 50 + 1))

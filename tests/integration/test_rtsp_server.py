@@ -138,7 +138,7 @@ class RtspServerTests(LiveRecorderTestCase):
                 Credentials(USER, PASSWORD),
                 interface="127.0.0.1",
             )
-            session = await opener.open(address, lambda track: True, units.append, lambda _: None)
+            session = await opener.open(address, lambda track: True, units.extend, lambda _: None)
             session.set_urgent(True)
             sessions.append(session)
             await until(partial(has_pictures, units, 15))
@@ -163,7 +163,7 @@ class RtspServerTests(LiveRecorderTestCase):
             Credentials(USER, PASSWORD),
         )
         opener = CameraOpener(reactor, TickReader(reactor))
-        session = await opener.open(address, lambda track: True, units.append, lambda _: None)
+        session = await opener.open(address, lambda track: True, units.extend, lambda _: None)
         session.set_urgent(True)
         await until(lambda: len(pictures_of(units)) > 20 and len(told_by(units)) > 3)
         await session.close()

@@ -1,6 +1,7 @@
 """Every way a stream can come, from GStreamer's RTSP server."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,8 @@ class Collector:
         self.enough: Deferred[None] = Deferred()
         self.lost: list[Failure] = []
 
-    def take(self, unit: AccessUnit) -> None:
-        self.units.setdefault(unit.track, []).append(unit)
+    def take(self, units: Sequence[AccessUnit]) -> None:
+        self.units.setdefault(units[0].track, []).extend(units)
         if not self.enough.called and all(
             len(self.units.get(track, ())) >= count for track, count in self.wanted.items()
         ):

@@ -42,7 +42,7 @@ class SocketTests(SynchronousTestCase):
         self.units: list[AccessUnit] = []
         self.lost: list[Failure] = []
         self.clock = Clock()
-        self.session = EventSocket("axis:A//.", self.clock, self.units.append, self.lost.append)
+        self.session = EventSocket("axis:A//.", self.clock, self.units.extend, self.lost.append)
         self.websocket = FakeWebSocket()
         self.session.opened(self.websocket)  # type: ignore[arg-type]
 

@@ -1,6 +1,6 @@
 """One session with a camera, its channel and ports played by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import PeerRefused, RemoteProtocolError
-from axis_nvr.media.units import AccessUnit
+from axis_nvr.media.units import AccessUnit, UnitSink
 from axis_nvr.protocols.address import CameraAddress, StreamProtocol
 from axis_nvr.protocols.camera import first_of_each, redirected
 from axis_nvr.protocols.failures import MediaMissing, NoAnswer
@@ -122,10 +122,10 @@ class SessionCase(SynchronousTestCase):
         self.units: list[AccessUnit] = []
         self.losses: list[Failure] = []
         self.channel = FakeChannel()
-        self.deliver: Callable[[AccessUnit], None] = self.units.append
+        self.deliver: UnitSink = self.units.extend
         self.session = CameraSession(
             self.clock,
-            lambda unit: self.deliver(unit),  # noqa: PLW0108  # which may be exchanged
+            lambda units: self.deliver(units),  # noqa: PLW0108  # which may be exchanged
             self.losses.append,
             utc=self.clock.seconds,
             ssrc=SSRC,
@@ -391,7 +391,7 @@ class FailureTests(SessionCase):
         """A bug above ends this session with the bug as reason; nothing gets to the channel."""
         self.play()
 
-        def broken(unit: AccessUnit) -> None:
+        def broken(units: Sequence[AccessUnit]) -> None:
             raise KeyError("bug")
 
         self.send_media(1)

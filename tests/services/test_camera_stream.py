@@ -212,14 +212,14 @@ class DocumentTests(StreamCase):
         self.stream.set_urgent(False)
         self.assertEqual(session.urgent, [True, True])
         deliver = self.attempts[0][1]
-        deliver(AccessUnit(2, 1_000_000_000, 0, True, b"<a/>", MetadataFormat()))
+        deliver([AccessUnit(2, 1_000_000_000, 0, True, b"<a/>", MetadataFormat())])
         self.assertEqual(self.consumer.units, [])
-        deliver(unit(1_000_000_000))
+        deliver([unit(1_000_000_000)])
         self.assertEqual(len(self.consumer.units), 1)
         self.lose(ConnectionDone())
         self.assertEqual(self.documents.told[:2], ["began", "<a/>"])
         self.assertIn("ended: ", self.documents.told[2])
-        deliver(AccessUnit(2, 1_000_000_000, 0, True, b"<late/>", MetadataFormat()))
+        deliver([AccessUnit(2, 1_000_000_000, 0, True, b"<late/>", MetadataFormat())])
         self.assertEqual(len(self.documents.told), 3)
 
     def test_wanted(self) -> None:
@@ -269,14 +269,14 @@ class LifeTests(StreamCase):
         """What a session brings is in the buffer."""
         self.stream.start()
         self.play()
-        self.attempts[0][1](unit(1_000_000_000))
+        self.attempts[0][1]([unit(1_000_000_000)])
         self.assertEqual(len(self.consumer.units), 1)
 
     def test_first_drop(self) -> None:
         """After the first drop it connects at once; after the next it waits, ever longer."""
         self.stream.start()
         self.play()
-        self.attempts[0][1](unit(1_000_000_000))
+        self.attempts[0][1]([unit(1_000_000_000)])
         self.lose(ConnectionDone())
         self.assertIs(self.state, StreamState.WAITING)
         self.clock.advance(0)
@@ -293,7 +293,7 @@ class LifeTests(StreamCase):
         self.refuse(ConnectError())
         self.clock.advance(0.5)
         session = self.play()
-        self.attempts[-1][1](unit(1_000_000_000))
+        self.attempts[-1][1]([unit(1_000_000_000)])
         for _ in range(6):
             session.received += 1
             self.clock.advance(LOOK_SECONDS)
@@ -305,7 +305,7 @@ class LifeTests(StreamCase):
         """A drop interrupts the buffer, from the last unit until now, in words."""
         self.stream.start()
         self.play()
-        self.attempts[0][1](unit(999_000_000))
+        self.attempts[0][1]([unit(999_000_000)])
         self.clock.advance(1)
         self.lose(ConnectionDone("gone"))
         (gap,) = self.consumer.gaps
@@ -321,12 +321,12 @@ class LifeTests(StreamCase):
         session = self.play()
         self.assertIsNone(self.stream.newest_us)
         self.assertEqual(self.stream.media_time(1_000_000_000), 1_000_000_000)
-        self.attempts[0][1](unit(940_000_000))
+        self.attempts[0][1]([unit(940_000_000)])
         self.clock.advance(0.25)
         self.assertEqual(self.stream.newest_us, 940_000_000)
         self.assertEqual(self.stream.media_time(1_000_250_000), 940_000_000)
         self.assertEqual(self.stream.media_time(999_250_000), 939_000_000)
-        take = partial(self.attempts[0][1], unit(940_200_000))
+        take = partial(self.attempts[0][1], [unit(940_200_000)])
         session.unread.append(take)  # what is there by now counts, read or not
         self.assertEqual(self.stream.media_time(1_000_250_000), 940_200_000)
         self.lose(ConnectionDone("gone"))
@@ -337,9 +337,9 @@ class LifeTests(StreamCase):
         """What a session still brings while it is ended does not follow the gap."""
         self.stream.start()
         self.play()
-        self.attempts[0][1](unit(999_000_000))
+        self.attempts[0][1]([unit(999_000_000)])
         self.stream.stop()
-        self.attempts[0][1](unit(999_500_000))
+        self.attempts[0][1]([unit(999_500_000)])
         self.assertEqual(len(self.consumer.units), 1)
         self.assertEqual(len(self.consumer.gaps), 1)
 
@@ -517,7 +517,7 @@ class StatusTests(StreamCase):
         session = self.play()
         session.received, session.lost_packets = 100, 3
         for n in range(60):
-            self.attempts[-1][1](unit(1_000_000_000 + n * 33_333))
+            self.attempts[-1][1]([unit(1_000_000_000 + n * 33_333)])
         self.clock.advance(LOOK_SECONDS)
         status = self.stream.status
         self.assertEqual((status.bitrate, status.fps), (240_000, 30.0))

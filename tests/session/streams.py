@@ -74,7 +74,7 @@ class Recorder:
 
     def __post_init__(self) -> None:
         self.tracks = list(self.tracks)
-        self.media = MediaReceiver(self.tracks, self.units.append, "nvr@test", 0x1234)
+        self.media = MediaReceiver(self.tracks, self.units.extend, "nvr@test", 0x1234)
         for described in self.tracks:
             self.media.assign(described.index, 2 * described.index, 2 * described.index + 1)
 

@@ -1,5 +1,6 @@
 """A session's media: units in time, gaps, reports, and what cameras do."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import RemoteProtocolError
-from axis_nvr.media.units import Codec, GapReason
+from axis_nvr.media.units import AccessUnit, Codec, GapReason
 from axis_nvr.session import media as media_module
 from axis_nvr.session.media import HOLD_SECONDS, REPORT_INTERVAL_SECONDS, TrackEnded
 from axis_nvr.wire.ntp import ntp_from_utc_us
@@ -205,17 +206,17 @@ class GapTests(SynchronousTestCase):
         camera = Camera()
         camera.start()
         last = camera.picture()
-        units: list[object] = []
+        deliveries: list[Sequence[AccessUnit]] = []
 
-        def stop(unit: object) -> None:
-            units.append(unit)
+        def stop(units: Sequence[AccessUnit]) -> None:
+            deliveries.append(units)
             camera.media.finish()
 
         for media_track in camera.media._tracks.values():
             self.patch(media_track, "_deliver", stop)
         self.patch(camera.media, "_deliver", stop)
         camera.feed(last + camera.picture() + camera.picture())
-        self.assertEqual(len(units), 1)
+        self.assertEqual(len(deliveries), 1)
 
 
 class ReportTests(SynchronousTestCase):

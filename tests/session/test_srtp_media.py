@@ -27,13 +27,13 @@ class Session:
         self.media = (
             ProtectedMediaReceiver(
                 [track(), AUDIO],
-                self.units.append,
+                self.units.extend,
                 "nvr@test",
                 0x1234,
                 {0: TrackProtection((OWN, CAMERA), OWN)},
             )
             if is_protected
-            else MediaReceiver([track(), AUDIO], self.units.append, "nvr@test", 0x1234)
+            else MediaReceiver([track(), AUDIO], self.units.extend, "nvr@test", 0x1234)
         )
         for index in (0, 1):
             self.media.assign(index, 2 * index, 2 * index + 1)

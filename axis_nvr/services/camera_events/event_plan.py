@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 
 from axis_nvr.config import CameraConfig
 from axis_nvr.errors import NvrError, PeerRefused
-from axis_nvr.media.units import AccessUnit
+from axis_nvr.media.units import UnitSink
 from axis_nvr.protocols.address import ENCRYPTED, TUNNELLED, StreamProtocol
 from axis_nvr.protocols.failures import EventsMissing, MediaMissing
 from axis_nvr.services.camera_events.motion_topics import MotionTopics
@@ -99,7 +99,7 @@ def events_opener(
     """
 
     async def attempt(
-        plan: StreamPlan, deliver: Callable[[AccessUnit], None], lost: Callable[[Failure], None]
+        plan: StreamPlan, deliver: UnitSink, lost: Callable[[Failure], None]
     ) -> ICameraSession:
         if open_socket is not None and plan.address.url.startswith("ws"):
             return await open_socket(plan, deliver, lost)
@@ -114,7 +114,7 @@ def events_opener(
                 raise refusal from None  # what was wanted in the first place
 
     async def attempt_rtsp(
-        plan: StreamPlan, deliver: Callable[[AccessUnit], None], lost: Callable[[Failure], None]
+        plan: StreamPlan, deliver: UnitSink, lost: Callable[[Failure], None]
     ) -> ICameraSession:
         try:
             return await open_session(plan, deliver, lost)
@@ -129,7 +129,7 @@ def events_opener(
             return await open_session(less, deliver, lost)
 
     def open_for_events(
-        plan: StreamPlan, deliver: Callable[[AccessUnit], None], lost: Callable[[Failure], None]
+        plan: StreamPlan, deliver: UnitSink, lost: Callable[[Failure], None]
     ) -> "Deferred[ICameraSession]":
         return Deferred.fromCoroutine(attempt(plan, deliver, lost))
 

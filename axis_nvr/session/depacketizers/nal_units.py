@@ -34,7 +34,7 @@ the number of packets.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from axis_nvr.media.parameter_sets import ParameterSets
@@ -181,33 +181,39 @@ class NalUnitDepacketizer(ABC):
         return Beginning(True, bool(role & SYNC), nal_header, middle, last)
 
     def take_picture(self) -> bytes | None:
-        """Give out the open fragmented NAL unit, of which all has come, as `join_picture` does."""
-        data = self.join_picture(b"", self.fragments, self.fragment_bytes)
-        if data is not None:
-            self._give_fragments_up()
+        """Give out the open fragmented NAL unit, of which all has come with a marker.
+
+        :returns: a unit of its own; None if `complete` must be called: see `accept_pictures`.
+        """
+        size = self.fragment_bytes
+        data = b"".join((size.to_bytes(LENGTH_BYTES, "big"), *self.fragments))
+        if not self.accept_pictures((data,)):
+            return None
+        self._give_fragments_up()
         return data
 
-    def join_picture(self, header: bytes, contents: Iterable[bytes], size: int) -> bytes | None:
-        """Join a slice that came whole, steady and marked into a unit of its own.
+    def accept_pictures(self, pictures: Sequence[bytes]) -> int:
+        """Take note of slices that came whole, steady and marked, each a unit of its own.
 
         It is the fast path of `complete` with a marker.
 
-        :param header: of the NAL unit, unless `contents` begin with it.
-        :param contents: the rest of it, in pieces.
-        :param size: of the contents, in bytes.
-        :returns: None if `complete` must be called, for it may be odd in some way.
+        :param pictures: as they will be stored.
+        :returns: how many of them. For the next one the general way must be gone, for it may be odd
+            in some way.
         """
-        size += len(header)
-        if self.unit or self._lost or self._damaged or LENGTH_BYTES + size > MAX_UNIT_BYTES:
-            return None
-        data = b"".join((size.to_bytes(LENGTH_BYTES, "big"), header, *contents))
-        if data.find(_START_CODE, LENGTH_BYTES, LENGTH_BYTES + START_CODE_SEARCH_BYTES) >= 0:
-            return None
-        self._unjudged -= 1
-        if self._unjudged <= 0:
-            self._judge(data[LENGTH_BYTES : LENGTH_BYTES + 8])
-        self.is_marked = True
-        return data
+        if self.unit or self._lost or self._damaged:
+            return 0
+        for count, data in enumerate(pictures):
+            if (
+                data.find(_START_CODE, LENGTH_BYTES, LENGTH_BYTES + START_CODE_SEARCH_BYTES) >= 0
+                or len(data) > MAX_UNIT_BYTES
+            ):
+                return count
+            self._unjudged -= 1
+            if self._unjudged <= 0:
+                self._judge(data[LENGTH_BYTES : LENGTH_BYTES + 8])
+            self.is_marked = True
+        return len(pictures)
 
     def complete(self, marker: bool) -> Sequence[Frame]:
         """Take note that the last fragment has been appended to `fragments`.

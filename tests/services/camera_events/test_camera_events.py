@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.config import CameraConfig, EventsConfig
 from axis_nvr.errors import PeerRefused
-from axis_nvr.media.units import AccessUnit, Codec, MetadataFormat
+from axis_nvr.media.units import AccessUnit, Codec, MetadataFormat, UnitSink
 from axis_nvr.protocols.failures import MediaMissing
 from axis_nvr.services.camera_events.camera_events import CameraEvents
 from axis_nvr.services.camera_events.ear import ALONE_SECONDS
@@ -71,9 +71,7 @@ class FakeSession:
 class Attempt:
     """One attempt to open a session, and what it became."""
 
-    def __init__(
-        self, plan: StreamPlan, deliver: Callable[[AccessUnit], None], lost: Callable[..., None]
-    ) -> None:
+    def __init__(self, plan: StreamPlan, deliver: UnitSink, lost: Callable[..., None]) -> None:
         self.plan, self.deliver, self.lost = plan, deliver, lost
         self.opened: Deferred[Any] = Deferred()
         self.session = FakeSession(self)
@@ -91,7 +89,7 @@ class Attempt:
 
     def tell(self, value: str, operation: Operation = Operation.CHANGED) -> None:
         data = document(state(value=value, operation=operation))
-        self.deliver(AccessUnit(0, 0, 0, True, data, MetadataFormat()))
+        self.deliver([AccessUnit(0, 0, 0, True, data, MetadataFormat())])
 
 
 class EventsCase(SynchronousTestCase):
@@ -228,7 +226,7 @@ class OwnSessionTests(EventsCase):
         for attempt in self.attempts:
             attempt.play("0")
         unit = AccessUnit(0, 0, 0, True, b"VMD", MetadataFormat())
-        self.attempts[0].deliver(unit)
+        self.attempts[0].deliver([unit])
         self.attempts[1].tell("1")
         self.assertEqual(self.states(), {"front": "0", "back": "1"})
         front, back = self.events.reports
@@ -457,10 +455,10 @@ class WithVideoTests(EventsCase):
         """A camera that refuses both together is asked for pictures alone, in the same attempt."""
         plan = StreamPlan("front", camera_address(FRONT, "fps=25"))
         opener = events_opener(self.open)
-        opener(self.events.add_to(plan, FRONT), lambda unit: None, lambda reason: None)
+        opener(self.events.add_to(plan, FRONT), lambda units: None, lambda reason: None)
         self.attempts[0].opened.errback(Failure(PeerRefused("DESCRIBE", 400, "Bad Request")))
         self.assertEqual(self.attempts[1].plan, plan)
-        opening = opener(plan, lambda unit: None, lambda reason: None)
+        opening = opener(plan, lambda units: None, lambda reason: None)
         self.attempts[2].opened.errback(Failure(PeerRefused("DESCRIBE", 400, "Bad Request")))
         self.failureResultOf(opening, PeerRefused)
         self.assertEqual(len(self.attempts), 3)
