@@ -154,6 +154,17 @@ class InterleavedReader:
         if place < size:
             self._rest += view[place:]
 
+    def finish(self) -> None:
+        """Give out the frames that wait for more of what they are part of: no more comes."""
+        rest, place = bytes(self._rest), 0
+        self._rest.clear()
+        while len(rest) - place >= 4 and rest[place] == DOLLAR:
+            end = place + 4 + (rest[place + 2] << 8 | rest[place + 3])
+            if end > len(rest):
+                break
+            self._receive_frame(rest[place + 1], memoryview(rest)[place + 4 : end])
+            place = end
+
     def _is_plausible(self, data: bytes, place: int) -> bool:
         """Tell whether a ``$`` begins a frame on a channel that was never assigned.
 

@@ -254,6 +254,7 @@ class MediaReceiver:
 
     def finish(self) -> None:
         """End the session: hand on what is whole. Media that still comes is dropped."""
+        self._reader.finish()
         self._rtp_channels.clear()
         self._rtcp_channels.clear()
         self._running = self._run = None

@@ -171,6 +171,20 @@ class EqualityTests(SynchronousTestCase):
                 recorder.datas()[WARM_UP_PICTURES + cut :], [p.sample(p.P + bytes(50))]
             )
 
+    def test_a_picture_that_never_ends(self) -> None:
+        """What came of it before the session ended is counted, as everything that came is."""
+        sender = Sender(sequence_number=120)
+        recorder = Recorder([track()])
+        recorder.feed(warmed_up(Codec.H264, sender))
+        fragments = p.fu_a(p.P + b"\x42" * 90, 20)
+        for stamp in (0, 3000):
+            packets = [interleaved(0, q) for q in sender.unit(fragments, stamp)]
+            recorder.feed(b"".join(packets[: -1 if stamp else None]))
+        before = recorder.media.statistics()[0].packets
+        recorder.media.finish()
+        self.assertEqual(recorder.media.statistics()[0].packets - before, len(fragments) - 1)
+        self.assertEqual(len(recorder.units), WARM_UP_PICTURES + 1)
+
     def test_sources_of_any_name(self) -> None:
         """An SSRC may be any number, one that reads as text with a meaning included."""
         for first in range(256):
