@@ -6,9 +6,8 @@ a bounded queue; the writer thread takes everything that waits, writes, syncs an
 batch (`axis_nvr.storage.writer`) and sends all outcomes back with one `callFromThread`.
 
 The queue has a bound for each recording and one for the disk. When it is full, and while a disk
-rests after a failure (`axis_nvr.storage.rest`), whole groups of the recording that asks are
-refused; it notes them as gaps (`axis_nvr.storage.running_recording`). Some failures nothing heals
-but to close the disk and open it again, `REOPENED`: the observer is told so, once.
+rests after a failure, whole groups of the recording that asks are refused; it notes them as gaps
+(`axis_nvr.storage.running_recording`). How the disk is says `axis_nvr.storage.disk_health`.
 
 Nothing here waits for the disk in the reactor's thread. A Deferred that is cancelled does not take
 its job back: what was given is written; only the outcome is not told.
@@ -29,28 +28,18 @@ from twisted.python.failure import Failure
 
 from axis_nvr.errors import NvrError, StorageError, StorageErrorKind
 from axis_nvr.storage.chore_thread import ChoreMaker, ChoreThread
+from axis_nvr.storage.disk_health import DiskHealth
 from axis_nvr.storage.disk_status import DiskState, DiskStatus, IDiskObserver
 from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.storage.jobs import Job, OpenRecording, TryOut, WriteGop
 from axis_nvr.storage.once import Once
 from axis_nvr.storage.queue import WriteQueue
 from axis_nvr.storage.recording import RecordingDetails
-from axis_nvr.storage.rest import Rest
 from axis_nvr.storage.running_recording import Recording
 from axis_nvr.storage.sync_threads import SyncThreads
 from axis_nvr.storage.threads import StartThread, start_thread
 from axis_nvr.storage.writer import DiskWriter
 
-#: What nothing heals but closing the disk and opening it again: its folder or its index is not the
-#: one that was opened, or it refuses to be written as a file system does that found an error.
-REOPENED = frozenset(
-    {StorageErrorKind.ABSENT, StorageErrorKind.READ_ONLY, StorageErrorKind.CORRUPT}
-)
-#: So many batches in a row of which nothing was stored, for whatever reason but a full disk, and it
-#: is closed and opened again too.
-MAX_FAILED_BATCHES = 5
-#: A disk counts as slow until it has not refused a group for so long, in seconds.
-SLOW_SECONDS = 10.0
 #: Chores that can wait do so while more groups wait than there are recordings, and more than this.
 MIN_BUSY_GOPS = 4
 
@@ -78,8 +67,6 @@ class Disk:
     :param digits: gives numbers from 0 to 65535 at random, for names.
     :param chores: makes what goes on at the disk beside recording, once it is open.
     :param start_thread: starts the writer thread and the housekeeping thread.
-    :ivar state: how the disk is, by what was last tried.
-    :ivar observer: hears of it.
     :ivar dropped_gops: groups that recordings gave up because they were refused.
     """
 
@@ -104,15 +91,12 @@ class Disk:
         self.disk_id = disk_id
         self.folder = folder
         self._serial = serial
-        self.state = DiskState.STOPPED
-        self.observer: IDiskObserver | None = None
         self._reactor = reactor
         self._now = now
         self._monotonic = monotonic
         self._start_thread = start_thread
         self.dropped_gops = 0
         self._failed_gops = 0
-        self._last_error = ""
         self._queue: WriteQueue[_Ticket] = WriteQueue()
         self._writer = DiskWriter(
             cast(IFiles, Files()) if files is None else files,
@@ -125,14 +109,26 @@ class Disk:
             monotonic=monotonic,
         )
         self._chores = ChoreThread(chores, start_thread, monotonic, self._chore_failed)
-        self._rest = Rest()
-        self._slow_until = 0.0
+        self._health = DiskHealth(disk_id, folder, monotonic, lambda: self.wake_chore("retention"))
         self._busy_since: float | None = None
-        self._is_broken = False
         self._is_started = False
         self._started, self._stopped = Once(), Once()
 
     # The reactor's thread.
+
+    @property
+    def state(self) -> DiskState:
+        """How the disk is, by what was last tried."""
+        return self._health.state
+
+    @property
+    def observer(self) -> IDiskObserver | None:
+        """Hears of how the disk is."""
+        return self._health.observer
+
+    @observer.setter
+    def observer(self, observer: IDiskObserver | None) -> None:
+        self._health.observer = observer
 
     def start(self, *, is_known: bool = False) -> "Deferred[None]":
         """Open the disk and start its thread.
@@ -156,6 +152,7 @@ class Disk:
         """
         if not self._is_started:
             return succeed(None)
+        self._health.closing()
         self._queue.close()
         return self._stopped.wait()
 
@@ -188,14 +185,13 @@ class Disk:
         """
 
         def worked(_: object) -> None:
-            self._rest.worked()
-            if self._monotonic() >= self._slow_until:
-                self._set_state(DiskState.OK)
+            self._health.stored()
+            self._health.well()
 
         def failed(failure: Failure) -> None:
             error = failure.value
             if not isinstance(error, StorageError) or error.kind is not StorageErrorKind.CLOSED:
-                self._note_error(cast(Exception, error), is_of_all=True)
+                self._health.failed(cast(Exception, error), is_of_all=True)
 
         return self.put(TryOut()).addCallbacks(worked, failed)
 
@@ -214,7 +210,7 @@ class Disk:
             written_bytes=self._writer.written_bytes,
             dropped_gops=self.dropped_gops,
             failed_gops=self._failed_gops,
-            last_error=self._last_error,
+            last_error=self._health.last_error,
             chores=self._chores.report(),
             busy_seconds=0.0 if busy_since is None else self._monotonic() - busy_since,
             last_serial=self._writer.last_serial,
@@ -224,16 +220,13 @@ class Disk:
         """Queue a group, or say why it is not taken."""
         if self._queue.is_closed:
             return self.error(StorageErrorKind.CLOSED, "the disk is closed")
-        now = self._monotonic()
-        refusal = self._rest.refusal(now)
-        if refusal is None:
-            outcome: Deferred[None] = Deferred()
-            if self._queue.offer(_Ticket(job, outcome), job.recording, size_bytes):
-                return outcome
-            self._slow_until = now + SLOW_SECONDS
-            refusal = self.error(StorageErrorKind.SLOW, "the disk is too slow for what it is given")
-            self._set_state(DiskState.SLOW, str(refusal))
-        return refusal
+        refusal = self._health.refusal()
+        if refusal is not None:
+            return refusal
+        outcome: Deferred[None] = Deferred()
+        if self._queue.offer(_Ticket(job, outcome), job.recording, size_bytes):
+            return outcome
+        return self._health.too_slow()
 
     def put(self, job: Job) -> "Deferred[Any]":
         """Queue a job without media; fails if the disk is closed."""
@@ -253,13 +246,13 @@ class Disk:
         failed = sum(isinstance(outcome, Exception) for outcome in gops)
         self._failed_gops += failed
         if len(gops) > failed:
-            self._rest.worked()
+            self._health.stored()
         if errors:
-            self._note_error(errors[0], is_of_all=bool(gops) and failed == len(gops))
-        elif gops and self._monotonic() >= self._slow_until:
-            self._set_state(DiskState.OK)
+            self._health.failed(errors[0], is_of_all=bool(gops) and failed == len(gops))
+        elif gops:
+            self._health.well()
         if self._writer.trouble is not None:
-            self._note_error(self._writer.trouble)
+            self._health.failed(self._writer.trouble)
         for ticket, outcome in zip(tickets, outcomes, strict=True):
             if ticket.outcome.called:
                 continue
@@ -267,38 +260,6 @@ class Disk:
                 ticket.outcome.errback(Failure(outcome))
             else:
                 ticket.outcome.callback(outcome)
-
-    def _note_error(self, exception: Exception, *, is_of_all: bool = False) -> None:
-        """Take in what went wrong, and do what may heal it.
-
-        :param is_of_all: no group of a batch was stored.
-        """
-        error = exception
-        if not isinstance(error, StorageError):
-            error = self.error(StorageErrorKind.FAILED, f"an error inside the recorder: {error!r}")
-        self._last_error = str(error)
-        self._set_state(DiskState.of(error.kind), str(error))
-        if is_of_all:
-            self._rest.failed(error, self._monotonic())
-        if error.kind is StorageErrorKind.FULL:
-            self._chores.wake("retention")
-        elif error.kind in REOPENED or self._rest.failures >= MAX_FAILED_BATCHES:
-            self._break()
-
-    def _break(self) -> None:
-        if self._is_broken or not self._started.has_happened or self._queue.is_closed:
-            return
-        self._is_broken = True
-        if self.observer is not None:
-            self.observer.broken()
-
-    def _set_state(self, state: DiskState, words: str = "") -> None:
-        if state is self.state:
-            return
-        self.log.debug("{disk} is {state}", disk=self.disk_id, state=state.value)
-        self.state = state
-        if self.observer is not None:
-            self.observer.state_changed(state, words)
 
     def _start_ended(self, unfinished: int) -> None:
         if unfinished:
@@ -317,19 +278,19 @@ class Disk:
                 own=self._serial,
             )
         self.log.info("{disk} is open", disk=self.disk_id)
-        self._set_state(DiskState.OK)
+        self._health.opened()
         self._started.fire(None)
 
     def _start_failed(self, error: Exception) -> None:
-        self._note_error(error)
+        self._health.failed(error)
         self._started.fire(Failure(error))
         self._stopped.fire(None)
 
     def _stop_ended(self, error: Exception | None) -> None:
         if error is not None:
-            self._note_error(error)
+            self._health.failed(error)
         self.log.info("{disk} is closed", disk=self.disk_id)
-        self._set_state(DiskState.STOPPED)
+        self._health.closed()
         self._stopped.fire(None)
 
     # The writer thread.

@@ -6,7 +6,7 @@ from twisted.internet.defer import CancelledError
 
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.units import Gap, GapReason
-from axis_nvr.storage.disk import MAX_FAILED_BATCHES
+from axis_nvr.storage.disk_health import MAX_FAILED_BATCHES
 from axis_nvr.storage.disk_status import DiskState
 from axis_nvr.storage.queue import MAX_RECORDING_GOPS
 from axis_nvr.storage.rest import FIRST_REST_SECONDS
@@ -72,7 +72,7 @@ class RecordingTests(DiskCase):
             self.assertIsNone(self.successResultOf(tried))
             self.assertIs(self.disk.state, state)
             self.assertFalse((self.folder / TRIAL_NAME).exists())
-        self.assertIsNone(self.disk._rest.refusal(self.seconds), "groups are taken at once again")
+        self.assertIsNone(self.disk._health.refusal(), "groups are taken at once again")
 
     def test_tried_out_again_and_again(self) -> None:
         """A disk that fails each trial is closed and opened again, as by groups that fail."""

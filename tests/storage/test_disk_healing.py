@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.units import GapReason
-from axis_nvr.storage.disk import SLOW_SECONDS
+from axis_nvr.storage.disk_health import SLOW_SECONDS
 from axis_nvr.storage.disk_status import DiskState
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.index_news import GATHER_SECONDS

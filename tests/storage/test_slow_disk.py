@@ -16,7 +16,8 @@ from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.storage.block_reader import BlockReader
-from axis_nvr.storage.disk import SLOW_SECONDS, Disk
+from axis_nvr.storage.disk import Disk
+from axis_nvr.storage.disk_health import SLOW_SECONDS
 from axis_nvr.storage.disk_status import DiskState
 from axis_nvr.storage.files import Files, IFiles
 from axis_nvr.storage.index import Index
