@@ -7,6 +7,7 @@ Datagrams are sent and forgotten.
 All UDP clients of a server share one pair of ports; whose a receiver report is, its source tells.
 """
 
+import socket
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -41,6 +42,17 @@ def payload_limit(blocksize: int | None, largest: int) -> int:
     :param largest: the largest packet that the transport takes.
     """
     return min(blocksize or DEFAULT_PACKET_BYTES, largest) - RTP_HEADER_BYTES
+
+
+def has_route(address: str, port: int) -> bool:
+    """Tell whether a datagram to an IP address would find its way out; none is sent."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((address, port))
+        except OSError:
+            return False
+    return True
 
 
 class IClientConnection(Interface):
@@ -200,9 +212,13 @@ class UdpPorts:
     def aim(self, group: "MulticastGroup") -> None:
         """Send to groups so far, and from there, as a group has it.
 
-        :raises RequestRefused: 503, no pair is free, or the interface is not there.
+        :raises RequestRefused: 503, no pair is free, the interface is not there, or none was named
+            and there is no route to the group.
         """
         self._open()
+        if not group.interface and not has_route(group.address, group.port):
+            words = f"no route to the group {group.address}, and no interface named for it"
+            raise RequestRefused(503, words)
         failures: list[Failure] = []
         for port in (self.rtp, self.rtcp):
             if port.transport is not None:

@@ -150,6 +150,13 @@ class DatagramTests(ServerTestCase):
         self.assertEqual(self.written(-1), [(b"r", ("239.1.1.1", 5001))])
         self.assertEqual(set(self.clock.groups), {5, "10.0.0.2"})
 
+    def test_a_group_that_cannot_be_reached(self) -> None:
+        """The client is told, rather than left to wait for what never leaves this machine."""
+        self.make_server(multicast=MulticastGroup("255.255.255.255", 5000))  # may not be sent to
+        response = self.set_up("RTP/AVP;multicast")[2]
+        self.assertEqual(response.status, 503)
+        self.assertIn("no route to the group 255.255.255.255", response.reason)
+
     def test_packet_sizes(self) -> None:
         """1400 bytes where nothing else is asked for, and never more than the transport takes."""
         self.assertEqual(payload_limit(None, 65535), 1388)
