@@ -6,8 +6,8 @@ from typing import cast
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.storage.checking.offline import Checking, Outcome, check_unused, mend_unused
 from axis_nvr.storage.files import Files, IFiles
+from tests.storage.checking_case import DiskOfOneBlock
 from tests.storage.making import START_US
-from tests.storage.test_checking import DiskOfOneBlock
 
 FILES = cast(IFiles, Files())
 

@@ -13,9 +13,9 @@ from axis_nvr.storage.housekeeping import Premises
 from axis_nvr.storage.index import Index
 from axis_nvr.storage.repair import strays
 from tests.durability import proves
+from tests.storage.checking_case import SECOND, SEGMENT, DiskOfOneBlock
 from tests.storage.damage import damage_of
 from tests.storage.making import START_US, Bench, video_gop
-from tests.storage.test_checking import SECOND, SEGMENT, DiskOfOneBlock
 
 
 class MendingTests(DiskOfOneBlock):
