@@ -5,6 +5,7 @@ and never hold a password: what is raised below tells addresses, statuses and th
 words.
 """
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -98,12 +99,29 @@ def _kind_of_refusal(status: int) -> ErrorKind:
     return ErrorKind.REFUSED
 
 
+#: What a connection's end and its failure are called; Twisted's words are for programmers.
+ENDS: tuple[tuple[type[BaseException], str], ...] = (
+    (error.ConnectionDone, "the camera ended the connection"),
+    (error.ConnectionClosed, "the connection broke off"),
+    (error.UnknownHostError, "its host name has no address"),
+    (error.TimeoutError, "no answer"),
+)
+
+
+def _network_words(problem: BaseException) -> str:
+    """Say what the system said of a connection, or how it ended; empty: neither."""
+    number = getattr(problem, "osError", None)
+    if isinstance(problem, error.ConnectError) and isinstance(number, int):
+        return os.strerror(number)
+    return next((words for kind, words in ENDS if isinstance(problem, kind)), "")
+
+
 def words_of(problem: BaseException) -> str:
     """Say it to people: one line, of bounded length, without user and password of a URL."""
     if isinstance(problem, SSL.Error) and problem.args and isinstance(problem.args[0], list):
         text = "TLS: " + ", ".join(str(entry[-1]) for entry in problem.args[0])
     else:
-        text = str(problem) or type(problem).__name__
+        text = _network_words(problem) or str(problem).rstrip(".") or type(problem).__name__
     if kind_of(problem) is ErrorKind.INTERNAL:
         text = f"an error inside the recorder, see its log: {type(problem).__name__}: {text}"
     shown = "".join(c if c.isprintable() else " " for c in redacted(text))

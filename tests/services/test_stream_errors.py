@@ -78,6 +78,21 @@ class WordsTests(SynchronousTestCase):
         problem = SSL.Error([("SSL routines", "", "wrong version number")])
         self.assertEqual(words_of(problem), "TLS: wrong version number")
 
+    def test_the_network(self) -> None:
+        """How a connection failed or ended is told in a few words, without Twisted's."""
+        for problem, words in (
+            (error.ConnectionLost(), "the connection broke off"),
+            (error.ConnectionLost(OSError(104, "reset")), "the connection broke off"),
+            (error.ConnectionDone(), "the camera ended the connection"),
+            (error.ConnectionRefusedError(111, "refused"), "Connection refused"),
+            (error.ConnectError(101, "unreachable"), "Network is unreachable"),
+            (error.TCPTimedOutError(110, "timed out"), "Connection timed out"),
+            (error.TimeoutError(), "no answer"),
+            (error.UnknownHostError(), "its host name has no address"),
+            (error.DNSLookupError("cam.example"), "DNS lookup failed: cam.example"),
+        ):
+            self.assertEqual(words_of(problem), words)
+
     def test_a_bug_of_ours(self) -> None:
         """What nobody expected is told as ours: no camera is blamed for it."""
         words = words_of(KeyError(b"b\x01"))
