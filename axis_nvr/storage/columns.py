@@ -52,7 +52,9 @@ class Columns(NamedTuple):
         tracks = dict.fromkeys(self.tracks)
         return {track: self.formats[self.tracks.index(track)] for track in tracks}
 
-    def times_of(self, track: int) -> list[int]:
+    def times_of(self, track: int) -> Sequence[int]:
         """Give the times of a track, in microseconds."""
+        if self.tracks.count(track) == len(self.tracks):
+            return self.times_us
         pairs = zip(self.tracks, self.times_us, strict=True)
         return [time_us for index, time_us in pairs if index == track]

@@ -193,7 +193,7 @@ class StraightenTests(SynchronousTestCase):
         units, _ = self.group(-300_000, GapReason.CLOCK_STEPPED)
         sounds = [sound(START_US + at * 20_000 - (300_000 if at > 3 else 0)) for at in range(8)]
         straight = straighten(gop_of(units), Columns.of([*units, *sounds]), Course())
-        self.assertEqual(straight.times_of(1), [START_US + at * 20_000 for at in range(8)])
+        self.assertEqual(list(straight.times_of(1)), [START_US + at * 20_000 for at in range(8)])
 
     def test_the_part_after_it_goes_on_so(self) -> None:
         """A long group goes out in parts; those behind the step are moved as far."""
@@ -212,7 +212,7 @@ class StraightenTests(SynchronousTestCase):
             part = gop_of(units[2:], starts_at_sync=False)
             straight = straighten(part, Columns.of([*units[2:], *behind]), course)
             self.assert_taken(straight.times_of(0), taken[2:])
-            self.assertEqual(straight.times_of(1), [START_US + at * 64_000 for at in (2, 3)])
+            self.assertEqual(list(straight.times_of(1)), [START_US + at * 64_000 for at in (2, 3)])
             self.assertTrue(course.is_bent)
 
     def test_lost_packets_bend_nothing(self) -> None:

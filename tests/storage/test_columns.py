@@ -57,4 +57,4 @@ class ColumnsTests(SynchronousTestCase):
             formats.setdefault(each.track, each.format)
         self.assertEqual(list(columns.first_formats().items()), list(formats.items()))
         times_us = [each.utc_us for each in given if each.track == track]
-        self.assertEqual(columns.times_of(track), times_us)
+        self.assertEqual(list(columns.times_of(track)), times_us)
