@@ -31,6 +31,7 @@ from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.buffer import IGopConsumer
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import AccessUnit, Gap, GapReason
+from axis_nvr.storage.layout import utc_text
 from axis_nvr.storage.recording import gap_reason
 
 #: Groups of one recording that are kept while it has no disk.
@@ -345,9 +346,9 @@ class RecordingFeed:
     def _count_lost(self, gop: Gop) -> None:
         if not self._dropping:
             self.log.critical(
-                "{recording}: the disk takes no more; pictures from {start_us} on are lost",
+                "{recording}: the disk takes no more; pictures from {start} on are lost",
                 recording=self.name,
-                start_us=gop.start_us,
+                start=utc_text(gop.start_us),
             )
         self._dropping = True
         self.counts.dropped_gops += 1

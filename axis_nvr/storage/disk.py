@@ -109,7 +109,7 @@ class Disk:
             monotonic=monotonic,
         )
         self._chores = ChoreThread(chores, start_thread, monotonic, self._chore_failed)
-        self._health = DiskHealth(disk_id, folder, monotonic, lambda: self.wake_chore("retention"))
+        self._health = DiskHealth(folder, monotonic, lambda: self.wake_chore("retention"))
         self._busy_since: float | None = None
         self._is_started = False
         self._started, self._stopped = Once(), Once()

@@ -10,8 +10,6 @@ All of it is for the reactor's thread.
 from collections.abc import Callable
 from pathlib import Path
 
-from twisted.logger import Logger
-
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.storage.disk_status import DiskState, IDiskObserver
 from axis_nvr.storage.rest import Rest
@@ -38,11 +36,8 @@ class DiskHealth:
     :ivar last_error: in words, empty if there was none.
     """
 
-    log = Logger()
-
     def __init__(
         self,
-        disk_id: str,
         folder: Path,
         monotonic: Callable[[], float],
         make_room: Callable[[], None],
@@ -50,7 +45,6 @@ class DiskHealth:
         self.state = DiskState.STOPPED
         self.observer: IDiskObserver | None = None
         self.last_error = ""
-        self._disk_id = disk_id
         self._folder = folder
         self._monotonic = monotonic
         self._make_room = make_room
@@ -120,7 +114,6 @@ class DiskHealth:
     def _set_state(self, state: DiskState, words: str = "") -> None:
         if state is self.state:
             return
-        self.log.debug("{disk} is {state}", disk=self._disk_id, state=state.value)
         self.state = state
         if self.observer is not None:
             self.observer.state_changed(state, words)

@@ -50,8 +50,9 @@ class DiskLock:
         except StorageError as error:
             if error.kind is not StorageErrorKind.LOCKED:
                 raise
-            holder = " ".join(_holder(files, path)) or "nobody knows which"
-            raise StorageError(error.kind, path, f"another recorder uses the disk: {holder}")
+            serial, words = _holder(files, path)
+            who = f"another recorder uses the disk: {serial} {words}"
+            raise StorageError(error.kind, path, who if serial else "another uses the disk")
         last_serial, _ = _holder(files, path)
         try:
             with storage_errors(path, "write who uses the disk"):

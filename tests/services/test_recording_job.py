@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import LogLevel, capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -153,6 +153,7 @@ class JobTests(SynchronousTestCase):
         self.assertEqual((status.state, status.counts.dropped_gops), ("recording", 2))
         self.assertEqual((status.under_way_gops, status.under_way_bytes), (1, 100))
         self.assertEqual([event["log_level"] for event in events], [LogLevel.critical])
+        self.assertIn("from 2023-11-14T22:13:20.000000Z on are lost", formatEvent(events[0]))
 
     def test_a_slow_disk_does_not_stall_another_recording(self) -> None:
         """Two jobs on a stream: one whose disk sleeps leaves the other alone."""

@@ -78,6 +78,15 @@ class OwnerTests(SynchronousTestCase):
         self.assertEqual(second.last_serial, SERIAL)
         second.stop()
 
+    def test_one_that_does_not_say_who_it_is(self) -> None:
+        """As what has made the file and not written to it."""
+        self.folder.mkdir()
+        files = Files()
+        lock = files.lock(self.folder / LOCK_NAME)
+        error = self.assertRaises(StorageError, self.writer().start)
+        files.close(lock)
+        self.assertEqual(str(error), f"{self.folder / LOCK_NAME}: another uses the disk (locked)")
+
     @proves(
         4,
         fault="a disk of another recorder",
