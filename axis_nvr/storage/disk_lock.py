@@ -51,8 +51,9 @@ class DiskLock:
             if error.kind is not StorageErrorKind.LOCKED:
                 raise
             serial, words = _holder(files, path)
-            who = f"another recorder uses the disk: {serial} {words}"
-            raise StorageError(error.kind, path, who if serial else "another uses the disk")
+            message = "another recorder uses the disk, or axis-nvr works on it"
+            last = f"; the last recorder was {serial} {words}" if serial else ""
+            raise StorageError(error.kind, path, message + last)
         last_serial, _ = _holder(files, path)
         try:
             with storage_errors(path, "write who uses the disk"):
