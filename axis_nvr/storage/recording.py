@@ -21,61 +21,24 @@ that is gone is made again; a block whose name is gone is lost with its row, and
 Metadata units are left out: no place for them in the layout is known.
 """
 
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from axis_nvr.errors import StorageError, StorageErrorKind
 from axis_nvr.media.gop import Gop
 from axis_nvr.media.units import Gap, GapReason
 from axis_nvr.storage.block import BlockHead, BlockWriter, Ending
+from axis_nvr.storage.chronicle import Chronicle, OpenBlock
 from axis_nvr.storage.clusters import Course, plan_clusters, straighten
 from axis_nvr.storage.columns import Columns
-from axis_nvr.storage.cutting import BlockState, cut_reason, is_last, stop_of
-from axis_nvr.storage.files import storage_errors
+from axis_nvr.storage.cutting import cut_reason, is_last, stop_of
 from axis_nvr.storage.gap_notes import GapNotes
-from axis_nvr.storage.index import Index
-from axis_nvr.storage.index_news import IndexNews, IndexWrite
-from axis_nvr.storage.layout import RECORDING_XML, block_file, block_path, recording_path
-from axis_nvr.storage.papers import Papers, RecordingDetails
+from axis_nvr.storage.layout import block_file, block_path, recording_path
+from axis_nvr.storage.papers import RecordingDetails
 from axis_nvr.storage.place import Place
 from axis_nvr.storage.stream_tracks import StreamTracks, track_order
 from axis_nvr.storage.sync_threads import Submit
-from axis_nvr.storage.vanished import drop_vanished, end_recording, ensure_recording, is_gone
-from axis_nvr.storage.xml import BlockStatus, BlockXml
 
 __all__ = ["RecordingDetails", "RecordingWriter", "gap_reason"]
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class _Block(BlockState):
-    """A block being written, or closed in the batch that runs.
-
-    :ivar good_stop_us: where its durable part ends.
-    :ivar hour: the earliest in whose folder it is looked for.
-    :ivar can_wait: it is found there, should the index not know it.
-    :ivar is_announced: it has its XML.
-    :ivar is_finished: nothing more is written to it.
-    """
-
-    block_id: str
-    writer: BlockWriter
-    streams: StreamTracks
-    hour: str
-    can_wait: bool
-    good_stop_us: int = 0
-    is_announced: bool = False
-    is_finished: bool = False
-
-
-@dataclass(slots=True)
-class _Progress:
-    """What of the recording is on the disk; `streams` is None before its first block is."""
-
-    streams: StreamTracks | None = None
-    start_us: int = 0
-    stop_us: int = 0
 
 
 def gap_reason(error: StorageError) -> GapReason:
@@ -97,13 +60,12 @@ class RecordingWriter:
     def __init__(self, place: Place, recording_id: str, details: RecordingDetails) -> None:
         self.recording_id = recording_id
         self.details = details
-        self.index_writes = IndexNews()
         self.gaps = GapNotes()
         self._place = place
-        self._papers = Papers(place, recording_id, details)
-        self._block: _Block | None = None
-        self._touched: list[_Block] = []
-        self._progress = _Progress()
+        self._chronicle = Chronicle(place, recording_id, details)
+        self.index_writes = self._chronicle.index_writes
+        self._block: OpenBlock | None = None
+        self._touched: list[OpenBlock] = []
         self._failure: StorageError | None = None
         self._is_closing = False
         self._now = 0.0
@@ -112,7 +74,7 @@ class RecordingWriter:
     def due(self) -> float:
         """When the index is to be told of it at the latest, by the clock of `write`."""
         due, gaps_due = self.index_writes.due, self.gaps.due
-        return gaps_due if gaps_due < due and self._progress.streams is not None else due
+        return gaps_due if gaps_due < due and self._chronicle.has_begun else due
 
     # Stride 1: bytes to files.
 
@@ -147,27 +109,27 @@ class RecordingWriter:
         if block is None:
             if not gop.starts_at_sync:
                 message = "the rest of a group whose beginning is not stored"
-                raise StorageError(StorageErrorKind.FAILED, self._papers.folder, message)
+                raise StorageError(StorageErrorKind.FAILED, self._chronicle.folder, message)
             block = self._open_block(columns)
         self._append(block, gop, columns, course)
 
-    def _open_block(self, columns: Columns) -> _Block:
+    def _open_block(self, columns: Columns) -> OpenBlock:
         start_us, formats = min(columns.times_us), columns.first_formats()
         streams = StreamTracks.of_units(formats, columns.units, self.details.frame_rate)
         self._place.check_present()
         block_id = self._place.choose_block_id(start_us, self.recording_id)
         hour = block_path(block_id)
-        if self._progress.streams is None:  # the index may not know the recording either
+        if not self._chronicle.has_begun:  # the index may not know the recording either
             hour = min(hour, recording_path(self.recording_id).replace("/", "_"))
         head = BlockHead(streams.matroska(), start_us, self._place.product)
-        self._block = _Block(
+        self._block = OpenBlock(
             start_us=start_us,
             main_track=track_order(streams.formats)[0],
             tracks=streams.numbered(),
             block_id=block_id,
             hour=hour,
             can_wait=self._place.horizon.reach(hour),
-            writer=self._create(block_file(self._papers.folder, block_id), head),
+            writer=self._create(block_file(self._chronicle.folder, block_id), head),
             streams=streams,
         )
         return self._block
@@ -184,7 +146,7 @@ class RecordingWriter:
         self._place.make_folders(path.parent)
         return BlockWriter(self._place.files, path, head)
 
-    def _append(self, block: _Block, gop: Gop, columns: Columns, course: Course) -> None:
+    def _append(self, block: OpenBlock, gop: Gop, columns: Columns, course: Course) -> None:
         clusters = plan_clusters(columns, block.start_us, block.tracks, block.main_track)
         if block not in self._touched:
             self._touched.append(block)
@@ -210,7 +172,7 @@ class RecordingWriter:
         if ending is not None:
             self._ended(block)
 
-    def _ended(self, block: _Block) -> None:
+    def _ended(self, block: OpenBlock) -> None:
         """Take note of a block of which all is written."""
         self._block = None
         self.gaps.block_ended()
@@ -234,7 +196,7 @@ class RecordingWriter:
             self._lose(block, str(error), error)
             self._failure = error  # what this batch wrote to it before is lost too
 
-    def _lose(self, block: _Block, why: str, error: StorageError | None) -> None:
+    def _lose(self, block: OpenBlock, why: str, error: StorageError | None) -> None:
         """Stop writing a block where it was last good, and note what repair has to do.
 
         :param error: what lost groups that were written; None if none was.
@@ -247,32 +209,7 @@ class RecordingWriter:
         good_us = block.good_stop_us or block.start_us
         if error is not None and block.stop_us > good_us:
             self._note_lost(good_us, block.stop_us, error)
-        if not block.is_announced:  # nobody knows of it
-            self._remove(block.writer.path.with_suffix(".xml"))
-            self._place.forget_folder(block.writer.path.parent)
-            return
-        if is_gone(self._place.files, block.writer.path):
-            self._forget_vanished()
-            return
-        good_bytes, stop_us = block.writer.good_bytes, block.good_stop_us
-        self._progress.stop_us = max(self._progress.stop_us, stop_us)
-        block_id = block.block_id
-        self.index_writes.add(
-            self._now,
-            partial(Index.close_block, block_id=block_id, stop_us=stop_us, size_bytes=good_bytes),
-            partial(Index.mark_unfinished, block_id=block_id, good_bytes=good_bytes, reason=why),
-        )
-
-    def _forget_vanished(self) -> None:
-        """Have the index forget blocks whose files somebody removed, unless the disk is gone."""
-        with suppress(StorageError):
-            self._place.check_present()
-            drop = partial(drop_vanished, files=self._place.files, folder=self._papers.folder)
-            self.index_writes.add(self._now, partial(drop, recording_id=self.recording_id))
-
-    def _remove(self, path: Path) -> None:
-        with suppress(OSError):
-            self._place.files.remove(path)
+        self._chronicle.lose_block(block, why, self._now)
 
     def finish(self) -> None:
         """Close the open block and, at the next `sync`, the recording."""
@@ -320,89 +257,24 @@ class RecordingWriter:
         self._touched.clear()
         if self._is_closing:
             try:
-                self._conclude_recording()
+                self._chronicle.end_recording(now)
             except StorageError as error:
                 failure = failure or error
             self.lay_out_gaps()
         if failure is not None:
             raise failure
 
-    def _make_durable(self, block: _Block) -> None:
+    def _make_durable(self, block: OpenBlock) -> None:
         block.writer.sync()
         block.good_stop_us = block.stop_us
         if not block.is_announced:
-            self._announce_block(block)
+            self._chronicle.begin_block(block, self._now)
         if block.is_finished:
-            self._conclude_block(block)
-
-    def _announce_block(self, block: _Block) -> None:
-        """Put the XML of a new block, and of a new recording, in place."""
-        before = self._progress.streams
-        streams = block.streams if before is None else before.joined(block.streams)
-        begins = before is None or block.start_us < self._progress.start_us  # a clock set back
-        if begins:
-            self._progress.start_us = block.start_us
-        is_known = before is None or self._papers.has_recording_xml()
-        if begins or before != streams or not is_known:
-            self._papers.write_recording(streams, self._progress.start_us, None)
-        if not block.is_finished:
-            self._write_block_xml(block, BlockStatus.RECORDING)
-        else:
-            with storage_errors(block.writer.path.parent, "sync a folder"):
-                self._place.files.sync_folder(block.writer.path.parent)
-        row = self._papers.row(streams, self._progress.start_us)
-        recording_id, block_id, start_us = self.recording_id, block.block_id, block.start_us
-        writes: list[IndexWrite] = [partial(ensure_recording, row=row)]
-        if before not in (None, streams):
-            media = partial(Index.set_media, video=row.video, audio=row.audio)
-            writes.append(partial(media, recording_id=recording_id))
-        add = partial(Index.add_block, recording_id=recording_id, block_id=block_id)
-        writes.append(partial(add, start_us=start_us))
-        self.index_writes.add(
-            self._now,
-            *writes,
-            can_wait=block.can_wait and is_known and before in (None, streams),
-            hour=block.hour,
-            is_of_recording=begins,
-        )
-        self._progress.streams = streams
-        block.is_announced = True
-
-    def _conclude_block(self, block: _Block) -> None:
-        """Tell that a block whose bytes are durable is whole."""
-        block.good_stop_us = block.stop_us
-        block.writer.close()
-        self._write_block_xml(block, BlockStatus.COMPLETE)
-        self._progress.stop_us = max(self._progress.stop_us, block.stop_us)
-        close = partial(
-            Index.close_block,
-            block_id=block.block_id,
-            stop_us=block.stop_us,
-            size_bytes=block.writer.good_bytes,
-        )
-        self.index_writes.add(self._now, close, can_wait=True)
-
-    def _conclude_recording(self) -> None:
-        """Tell that the recording has ended; one that never began leaves nothing."""
-        streams, stop_us = self._progress.streams, self._progress.stop_us
-        if streams is None:
-            self._remove(self._papers.folder / RECORDING_XML)
-            self._place.forget_folder(self._papers.folder)
-            return
-        end = partial(end_recording, recording_id=self.recording_id, stop_us=stop_us)
-        self.index_writes.add(self._now, end, can_wait=True, is_of_recording=True)
-        if self._papers.has_recording_xml():
-            self._papers.write_recording(streams, self._progress.start_us, stop_us)
-
-    def _write_block_xml(self, block: _Block, status: BlockStatus) -> None:
-        is_whole = status is BlockStatus.COMPLETE
-        stop_us = block.stop_us if is_whole else None
-        xml = BlockXml(block.block_id, self.recording_id, block.start_us, stop_us, status)
-        self._papers.write_block(xml, block.writer.path)
+            block.writer.close()
+            self._chronicle.end_block(block, self._now)
 
     def lay_out_gaps(self) -> None:
         """Add what is missing to what the index is told; safe from any thread."""
-        gaps = [] if self._progress.streams is None else self.gaps.take_waiting()
+        gaps = self.gaps.take_waiting() if self._chronicle.has_begun else []
         if gaps:
-            add = partial(Index.add_gaps, recording_id=self.recording_id, gaps=gaps)
-            self.index_writes.add(self._now, add)
+            self._chronicle.note_gaps(gaps, self._now)
