@@ -30,7 +30,7 @@ from twisted.python.failure import Failure
 from axis_nvr.media.gop import Gop
 from axis_nvr.storage.disk import Disk
 from axis_nvr.storage.running_recording import Recording
-from tests.bench.bench_writer import GOP_US, make_gop
+from tests.bench.bench_writer import GOP_US, SOUNDS, make_gop
 from tests.bench.processes import start_load
 from tests.bench.recorder import Recorder
 from tests.bench.sync_schemes import (
@@ -171,13 +171,12 @@ def paced_storage(parent: Path) -> tuple[list[float], int]:
         disk = Disk("BENCH", Path(folder) / "disk", SERIAL, reactor=reactor)
         _wait(disk.start())
         recordings: list[Recording] = [_wait(disk.open_recording(DETAILS)) for _ in range(CAMERAS)]
-        picture, sound = os.urandom(16_000), os.urandom(160)
         groups: dict[int, Gop] = {}
 
         def give(camera: int, due: float) -> None:
             before = groups.get(camera)
             start_us = START_US if before is None else before.end_us
-            groups[camera] = gop = make_gop(start_us, picture, sound)
+            groups[camera] = gop = make_gop(camera, start_us, SOUNDS)
             written = recordings[camera].write(gop)
             written.addCallbacks(lambda _: waits.append(time.perf_counter() - due), lost.append)
 
