@@ -254,8 +254,15 @@ class Files:
             os.close(fd)
 
     def connect(self, path: Path, *, read_only: bool) -> sqlite3.Connection:
-        """See `IFiles`."""
+        """See `IFiles`.
+
+        Even a reader of a database with a log (WAL) makes files beside it. Where nothing can be
+        made, as on a disk that is mounted read-only, and no log is left, nobody writes either.
+        """
         mode = "ro" if read_only else "rwc"
+        if read_only and not os.access(path.parent, os.W_OK):
+            log = path.with_name(f"{path.name}-wal")
+            mode = "ro" if log.exists() else "ro&immutable=1"
         return sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",
             uri=True,

@@ -50,3 +50,23 @@ class FilesTests(SynchronousTestCase):
         self.files.pwrite(fd, b"x", 1)
         self.assertEqual(self.files.pread(fd, 9, 0), b"0x23")
         self.files.close(fd)
+
+    def test_a_database_where_nothing_can_be_written(self) -> None:
+        """It can be read without files beside it, unless what is in its log would be missed."""
+        path = self.folder / "index.db"
+        writer = self.files.connect(path, read_only=False)
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("CREATE TABLE t AS SELECT 1 AS n")
+        writer.close()
+        self.patch(os, "access", lambda path, mode: False)
+        before = set(self.folder.iterdir())
+        reader = self.files.connect(path, read_only=True)
+        self.assertEqual(reader.execute("SELECT n FROM t").fetchall(), [(1,)])
+        self.assertEqual(set(self.folder.iterdir()), before)
+        reader.close()
+        writer = self.files.connect(path, read_only=False)
+        self.addCleanup(writer.close)
+        writer.execute("INSERT INTO t VALUES (2)")
+        reader = self.files.connect(path, read_only=True)
+        self.addCleanup(reader.close)
+        self.assertEqual(reader.execute("SELECT n FROM t").fetchall(), [(1,), (2,)])
