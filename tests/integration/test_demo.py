@@ -128,5 +128,5 @@ class RefusalTests(SynchronousTestCase):
             endpoint = f"tcp:{port}:interface=127.0.0.1"
             for command in (TWIST, TWISTD):
                 said = self.refused(command, f"--http={endpoint}", "--https=none")
-                words = f"cannot listen at port {port}: Address already in use"
+                words = f"cannot listen at 127.0.0.1, port {port}: Address already in use"
                 self.assertEqual(said, f"axis-nvr: http: {words}\n")

@@ -472,4 +472,4 @@ class TcpTests(NotificationTestCase):
             action.fire(WHEN_US, None)
             for pause in (2, 4, 8):
                 await self.clock_waits(pause)
-            self.assertIn("Connection was refused", await self.failures.get())
+            self.assertIn("Connection refused", await self.failures.get())
