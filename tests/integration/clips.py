@@ -5,13 +5,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
 from twisted.trial.unittest import TestCase
 
-CLIP_SECONDS = 16
+#: Where clips are kept once they are made, for all tests of a run.
+CLIPS_FOLDER = Path("clips")
+CLIP_SECONDS = 12
 RECORDER = [sys.executable, "-m", "twisted", "axis-nvr"]
 
 
@@ -33,14 +36,15 @@ class Clip(NamedTuple):
 CLIPS = (
     Clip(
         "h264-aac.mp4",
-        "-c:v libx264 -preset veryfast -bf 2 -g 30 -c:a aac -ar 48000 -ac 2",
+        "-c:v libx264 -preset veryfast -crf 14 -bf 2 -g 30 -c:a aac -ar 48000 -ac 2",
         "( filesrc location={path} ! qtdemux name=d"
         " d.video_0 ! queue ! rtph264pay config-interval=-1 name=pay0 pt=96"
         " d.audio_0 ! queue ! rtpmp4gpay name=pay1 pt=97 )",
     ),
     Clip(
         "h265-pcmu.mkv",
-        "-c:v libx265 -preset ultrafast -x265-params bframes=3:keyint=30:log-level=error"
+        "-c:v libx265 -preset ultrafast -crf 18"
+        " -x265-params bframes=3:keyint=30:log-level=error"
         " -c:a pcm_mulaw -ar 8000 -ac 1",
         "( filesrc location={path} ! matroskademux name=d"
         " d.video_0 ! queue ! h265parse ! rtph265pay config-interval=-1 name=pay0 pt=96"
@@ -49,25 +53,30 @@ CLIPS = (
 )
 
 
-def encode(clip: Clip, folder: Path) -> Path:
-    """Make a clip: a moving test card and a tone."""
-    path = folder / clip.name
-    card, tone = "testsrc2=s=640x360:r=30", "sine=440"
+def encode(clip: Clip) -> Path:
+    """Make a clip: a moving test card and a tone; small, but most pictures fill several packets."""
+    path = CLIPS_FOLDER.absolute() / clip.name
+    if path.exists():
+        return path
+    path.parent.mkdir(exist_ok=True)
+    card, tone = "testsrc2=s=320x180:r=30", "sine=440"
     command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", card, "-f", "lavfi", "-i", tone]
     command += ["-t", str(CLIP_SECONDS), *clip.encode.split(), str(path)]
     subprocess.run(command, check=True)
     return path
 
 
-def samples(path: Path, kind: str) -> list[Sample]:
-    """Read the samples of the first video (``v``) or audio (``a``) track, in decoding order."""
-    command = ["ffprobe", "-v", "error", "-select_streams", kind, "-show_packets"]
-    command += ["-show_data_hash", "sha256", "-show_entries", "packet=pts_time,data_hash"]
-    output = subprocess.run(
-        [*command, "-of", "json", str(path)], check=True, capture_output=True
-    ).stdout
-    packets = json.loads(output)["packets"]
-    return [Sample(float(packet["pts_time"]), packet["data_hash"]) for packet in packets]
+@cache
+def samples(path: Path) -> dict[str, list[Sample]]:
+    """Read the samples of a file by kind, ``video`` and ``audio``, in decoding order."""
+    command = ["ffprobe", "-v", "error", "-show_packets", "-show_data_hash", "sha256"]
+    command += ["-show_entries", "packet=codec_type,pts_time,data_hash", "-of", "json", str(path)]
+    output = subprocess.run(command, check=True, capture_output=True).stdout
+    found: dict[str, list[Sample]] = {}
+    for packet in json.loads(output)["packets"]:
+        sample = Sample(float(packet["pts_time"]), packet["data_hash"])
+        found.setdefault(packet["codec_type"], []).append(sample)
+    return found
 
 
 def complaints(path: Path) -> str:
@@ -76,6 +85,7 @@ def complaints(path: Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stderr
 
 
+@cache
 def sound(path: Path) -> bytes:
     """Read the G.711 samples of a file, one behind another."""
     command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "a", "-c", "copy"]
@@ -97,13 +107,14 @@ def recorded_by_device(disk: Path) -> dict[str, Recorded]:
         recording = ElementTree.parse(description).getroot()
         device = recording.findtext("CustomAttributes/Device") or ""
         blocks = sorted(description.parent.glob("*/*.mkv"))
-        tracks: dict[str, list[Sample]] = {"v": [], "a": []}
+        tracks: dict[str, list[Sample]] = {"video": [], "audio": []}
         for block in blocks:
             text = ElementTree.parse(block.with_suffix(".xml")).getroot().findtext("StartTime")
             start = datetime.fromisoformat(text or "").timestamp()
             for kind, found in tracks.items():
-                found += [Sample(start + at, digest) for at, digest in samples(block, kind)]
-        devices[device] = Recorded(blocks, tracks["v"], tracks["a"])
+                more = samples(block).get(kind, [])
+                found += [Sample(start + at, digest) for at, digest in more]
+        devices[device] = Recorded(blocks, **tracks)
     return devices
 
 

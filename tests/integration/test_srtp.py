@@ -72,7 +72,7 @@ class RecordingTests(TestCase):
         issued = issue("server")
         (folder / "server.pem").write_bytes(issued.pem + issued.key_pem)
         clip = CLIPS[0]
-        path = encode(clip, folder)
+        path = encode(clip)
         config, servers = "", {}
         for transport in TRANSPORTS:
             profile = "SAVPF" if transport == "rtsph" else "SAVP"
@@ -112,10 +112,10 @@ class RecordingTests(TestCase):
     def _compare(self, clip: Path, recorded: Recorded) -> None:
         """What was recorded is the clip from its beginning, with the same times."""
         self.assertEqual([complaints(block) for block in recorded.blocks], [""])
-        sent = samples(clip, "v")
+        sent = samples(clip)["video"]
         compare(self, sent, recorded.video)
         self.assertGreater(len(recorded.video), 30 * COMPARED_SECONDS)
-        sent, found = samples(clip, "a"), recorded.audio
+        sent, found = samples(clip)["audio"], recorded.audio
         self.assertGreater(len(found), 48000 / 1024 * COMPARED_SECONDS)
         primed = [it.digest for it in sent].index(found[0].digest)
         compare(self, sent[primed:], found)
