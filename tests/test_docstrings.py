@@ -47,12 +47,12 @@ class DocstringTests(SynchronousTestCase):
 
     def test_all_can_be_read(self) -> None:
         """None has markup that breaks off, or a list without the empty line before it."""
-        found = {
-            name: words
-            for path in sorted(PACKAGE.rglob("*.py"))
-            for name, text in docstrings(path)
-            if (words := fault(text))
-        }
+        found: dict[str, str] = {}
+        for path in sorted(PACKAGE.rglob("*.py")):
+            texts = dict(docstrings(path))
+            # All at once first, in half the time: faults do not reach over an empty line.
+            if fault("\n\n".join(map(inspect.cleandoc, texts.values()))):
+                found |= {name: words for name, text in texts.items() if (words := fault(text))}
         self.assertEqual(found, {}, found)
 
     def test_what_is_wrong_is_seen(self) -> None:

@@ -129,7 +129,9 @@ def proofs() -> list[Proof]:
     found: list[Proof] = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        found += proofs_of(path.read_text(encoding="utf-8"), module)
+        source = path.read_text(encoding="utf-8")
+        if "@proves(" in source:  # to parse the others too took seconds
+            found += proofs_of(source, module)
     return sorted(found, key=lambda proof: (proof.part, proof.fault, proof.test))
 
 
