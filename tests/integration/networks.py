@@ -25,10 +25,10 @@ def camera_network(test: Any, which: int = 0) -> CameraNetwork:
 
     It needs root; the test is skipped where that is not to be had.
 
-    :param which: tells networks of one test apart.
+    :param which: tells two networks of one test apart: 0 or 1.
     """
     require_program("ip")
-    number = os.getpid() + which
+    number = 2 * os.getpid() + which  # no other process has it
     name, ours, theirs = f"nvr{number}", f"nva{number}", f"nvb{number}"
     here, camera = (f"10.231.{number % 256}.{host}" for host in (1, 2))
 

@@ -1,6 +1,5 @@
 """Found on the network by programs of others."""
 
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -177,7 +176,8 @@ class DiscoveryTests(TestCase):
         """
         network = camera_network(self)
         second = CameraNetwork(network.camera.replace("10.231.", "10.232."), network.prefix)
-        number, inside = os.getpid(), list(network.prefix)
+        inside = list(network.prefix)
+        number = inside[-1].removeprefix("nvr")
         ours = f"{second.camera.rpartition('.')[0]}.1/30"
         for command in (
             f"ip link add nvc{number} type veth peer name nvd{number} netns {inside[-1]}",
