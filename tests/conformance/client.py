@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 #: A request is answered within so many seconds, or the test has failed.
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 #: Credentials: a name and its password.
 Account = tuple[str, str]
 

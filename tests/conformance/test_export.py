@@ -13,7 +13,7 @@ SCHEMA = "http://www.axis.com/vapix/http_cgi/exportrecording1.xsd"
 UTC = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"
 NOBODYS = "20000101_000000_0000_000000000000"
 #: A recording has pictures after so long, in seconds.
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 class ExportTestCase(ConformanceTestCase):

@@ -12,7 +12,7 @@ PATH = "/axis-cgi/record/"
 SCHEMAS = "http://www.axis.com/vapix/http_cgi/recording/"
 STREAM = "resolution=640x360&fps=25&videokeyframeinterval=5"
 #: A recording that was begun has pictures on the disk within so many seconds.
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 #: In their order; others may follow.
 ATTRIBUTES = [
     "diskid",

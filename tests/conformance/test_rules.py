@@ -35,7 +35,7 @@ DISK_WELL = (
     ' and boolean(//SimpleItem[@Name="disruption" and @Value="0"])'
 )
 #: How long anything may take, in seconds.
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 def wait_until(is_so: Callable[[], object]) -> None:

@@ -21,7 +21,7 @@ from tests.conformance.harness import ConformanceTestCase
 TOKENS = ("/axis-cgi/wssession.cgi", "/axis-cgi/rtspwssession.cgi")
 EVENTS = "/vapix/ws-data-stream?sources=events"
 RTSP = "/rtsp-over-websocket"
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 class SocketTestCase(ConformanceTestCase):

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from twisted.trial.unittest import SkipTest
 
 #: How long a page may take for what it is asked, in seconds.
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 #: A well-known player of RTSP over WebSocket, if `tools/set-up` could get it.
 PLAYER = Path(__file__).parents[2] / ".venv" / "media-stream-library.min.js"
 

@@ -22,7 +22,7 @@ gi.require_version("GstApp", "1.0")
 from gi.repository import Gst, GstApp  # noqa: E402, F401
 
 #: How long nothing may happen, in seconds.
-PATIENCE = 10.0
+PATIENCE = 25.0
 #: So many bytes are kept of what each thread of the source says of itself, for as many seconds.
 LOG_BYTES, LOG_SECONDS = 16 * 1024, 60
 

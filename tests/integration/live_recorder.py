@@ -67,7 +67,7 @@ class Delivered:
 class LiveRecorderTestCase(TestCase):
     """A recorder with two cameras, one of H.264 and AAC and one of H.265, and one viewer."""
 
-    timeout = 60
+    timeout = 120
 
     async def start(self, *, more: str = "") -> None:
         """Start cameras and recorder."""

@@ -21,9 +21,9 @@ reactor: Any = installed_reactor
 #: Debian's own interpreter: it has GStreamer's bindings, a virtual environment has not.
 SYSTEM_PYTHON = "/usr/bin/python3"
 #: How long a peer has to start, in seconds.
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 #: How long a test waits for what a program is to say, in seconds.
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 GST_SERVER = Path(__file__).with_name("gst_server.py")
 
 

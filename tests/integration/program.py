@@ -32,7 +32,7 @@ TWISTD = [
     "axis-nvr",
 ]
 #: How long anything may take to start or to end, in seconds.
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 class Program:

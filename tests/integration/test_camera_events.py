@@ -32,7 +32,7 @@ def utc_us() -> int:
 
 
 class CameraEventsTests(TestCase):
-    timeout = 60
+    timeout = 120
 
     def setUp(self) -> None:
         self.bus = EventBus(utc_us)

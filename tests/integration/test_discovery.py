@@ -45,7 +45,7 @@ SEARCH = (
 
 
 class DiscoveryTests(TestCase):
-    timeout = 60
+    timeout = 120
 
     def setUp(self) -> None:
         self.patch(discovery, "LOOK_SECONDS", 0.2)

@@ -71,7 +71,7 @@ class SlowClient(Protocol):
 class CrowdTests(TestCase):
     """A recorder, and exports of its disk behind a server that lets anybody in."""
 
-    timeout = 60
+    timeout = 120
 
     def setUp(self) -> Any:
         self.folder = Path(self.mktemp()).absolute()

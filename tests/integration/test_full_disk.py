@@ -33,7 +33,7 @@ GROUP_US = 10_000_000
 #: What each picture is made larger by, so that a block takes about 3 MiB.
 PADDING_BYTES = 5000
 #: How long room may take to be made, and recording to go on, in seconds.
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 
 class FullDiskTests(TestCase):

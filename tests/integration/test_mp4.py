@@ -35,7 +35,7 @@ def length_prefixed(units: tuple[bytes, ...]) -> bytes:
 
 
 class Mp4Tests(TestCase):
-    timeout = 60
+    timeout = 120
 
     def write(self, tracks: list[SampleTrack], samples: dict[int, list[bytes]]) -> Path:
         """A file with a second of each track in every fragment."""

@@ -73,7 +73,7 @@ class NoRecorders:
 
 
 class NotificationTestCase(TestCase):
-    timeout = 10
+    timeout = 120
 
     def setUp(self) -> None:
         self.clock = Clock()  # of retries; connections go by the reactor's

@@ -19,7 +19,7 @@ OPTIONS = "resolution=640x360&fps=25&videokeyframeinterval=25"
 
 
 class RecorderTests(TestCase):
-    timeout = 60
+    timeout = 120
 
     def setUp(self) -> Any:
         self.folder = Path(self.mktemp()).absolute()

@@ -204,7 +204,7 @@ class RtspServerTests(LiveRecorderTestCase):
         await self.stop()
         received = await playing
         self.assertTrue(received[0])
-        self.assertLess(reactor.seconds() - began, PATIENCE_SECONDS / 2)
+        self.assertLess(reactor.seconds() - began, PATIENCE_SECONDS / 4)
         database = sqlite3.connect(self.folder / "nvr-state" / "state.db")
         self.addCleanup(database.close)
         query = "SELECT account, address, target FROM audit WHERE action = 'view'"

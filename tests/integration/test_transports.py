@@ -24,7 +24,7 @@ from tests.integration.peers import Peer, start_gst_server
 from tests.protocols.certificates import issue
 
 #: How long the pictures of one test may take, in seconds.
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 
 
 class Collector:
@@ -50,7 +50,7 @@ class Collector:
 
 
 class TransportCase(TestCase):
-    timeout = 20
+    timeout = 120
 
     def setUp(self) -> None:
         self.ticker = TickReader(reactor)

@@ -48,7 +48,7 @@ class NoGroups:
 
 
 class TriggeredTests(TestCase):
-    timeout = 60
+    timeout = 120
 
     def setUp(self) -> Any:
         require_program("ffprobe")

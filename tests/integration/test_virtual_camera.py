@@ -82,7 +82,7 @@ async def together(*jobs: Coroutine[Any, Any, T]) -> list[T]:
 
 
 class CameraTestCase(TestCase):
-    timeout = 60
+    timeout = 120
 
     def camera(self, **settings: Any) -> VirtualCamera:
         camera = virtual_camera(reactor, **settings)

@@ -37,7 +37,7 @@ CONFIGURE = json.dumps(
 )
 COUNT = 200
 #: How long anybody waits for anything.
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 class ServerTests(TestCase):
