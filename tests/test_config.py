@@ -57,7 +57,6 @@ WRONG: list[tuple[str, str, list[str]]] = [
     ("age out of range", DISK + "max_age_days = 7001", ["max_age_days", "0 to 7000"]),
     ("negative scrub", DISK + "scrub_days = -1", ["scrub_days", "0 to 7000"]),
     ("unknown encryption", DISK + 'encryption = "rot13"', ["encryption", "luks"]),
-    ("device without encryption", DISK + 'device = "/dev/x"', ["device", "encryption"]),
     ("device no path", DISK + 'encryption = "luks"\ndevice = "sdb1"', ["device", "/dev/sdb1"]),
     (
         "passphrase file without encryption",
@@ -283,6 +282,11 @@ class ReadingTests(SynchronousTestCase):
         )
         self.assertEqual(config.disks["HDD_DISK"], expected)
         self.assertEqual(config.disks["PLAIN"], DiskConfig("PLAIN", self.folder / "plain"))
+
+    def test_a_device_that_a_client_may_encrypt(self) -> None:
+        """A device may be named while nothing on it is encrypted yet."""
+        disk = self.load(DISK + 'device = "/dev/sdb1"').disks["A"]
+        self.assertEqual((disk.device, disk.encryption), ("/dev/sdb1", "none"))
 
     def test_the_command_line_moves_a_disk(self) -> None:
         """A disk named on the command line keeps what the file says of it beside its folder."""

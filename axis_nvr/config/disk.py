@@ -37,7 +37,8 @@ class DiskConfig:
     :param max_age_days: what is older and not locked is removed; 0: nothing is too old.
     :param scrub_days: all of the disk is read and checked in so many days; 0: never.
     :param encryption: one of `ENCRYPTIONS`.
-    :param device: the block device of an encrypted disk; empty if it is found by the mount table.
+    :param device: the block device that is encrypted, or may be by a client; empty if it is found
+        by the mount table.
     :param passphrase_file: the file whose first line opens an encrypted disk; empty: none.
     """
 
@@ -124,9 +125,8 @@ def _disk_of_table(table: Table, disk_id: str) -> DiskConfig:
         device=_device(table),
         passphrase_file=_passphrase_file(table),
     )
-    for key in ("device", "passphrase_file"):
-        if key in table and disk.encryption == "none":
-            raise table.wrong(key, "goes with encryption")
+    if disk.passphrase_file and disk.encryption == "none":
+        raise table.wrong("passphrase_file", 'goes with encryption = "luks"')
     table.finish()
     return disk
 
