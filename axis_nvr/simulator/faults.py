@@ -13,6 +13,7 @@ from random import Random
 from typing import TypeAlias
 
 from axis_nvr.errors import NvrError
+from axis_nvr.session.server.dialogue import PUBLIC
 from axis_nvr.session.server.sessions import RequestRefused
 from axis_nvr.simulator.bitstream import RESOLUTIONS
 from axis_nvr.wire.rtsp import Request
@@ -67,8 +68,13 @@ def _rate(default: float) -> dict[str, Parameter]:
     return {"rate": Parameter(default, "share of what it happens to, 0 to 1", _between(0, 1))}
 
 
+def _words(text: Value) -> set[str]:
+    return {word.strip().upper() for word in str(text).split(",")}
+
+
 def _methods(default: str) -> dict[str, Parameter]:
-    return {"methods": Parameter(default, "requests it happens to, commas between; empty: all")}
+    words = "requests it happens to, commas between; empty: all"
+    return {"methods": Parameter(default, words, lambda value: _words(value) <= {"", *PUBLIC})}
 
 
 _RESOLUTION_NAMES = tuple(f"{width}x{height}" for width, height in RESOLUTIONS)
@@ -289,9 +295,9 @@ class FaultBoard:
             fault = self.current(name)
             if fault is None:
                 continue
-            methods = [word.strip().upper() for word in fault.text("methods").split(",")]
+            methods = _words(fault.text("methods"))
             spared = request.method == "OPTIONS" and status == 401
-            if (methods != [""] and request.method not in methods) or spared:
+            if (methods != {""} and request.method not in methods) or spared:
                 continue
             self.happens(name)
             raise challenge() if status == 401 else RequestRefused(status)
@@ -310,12 +316,12 @@ def _checked(name: str, given: Mapping[str, object]) -> dict[str, Value]:
         )
     values: dict[str, Value] = {}
     for key, parameter in known.items():
-        value = given.get(key, parameter.default)
+        value = told = given.get(key, parameter.default)
         if isinstance(parameter.default, float) and isinstance(value, int | float):
             value = value if isinstance(value, bool) else float(value)
         if type(value) is not type(parameter.default) or not parameter.check(value):
             raise FaultError(
-                f"{name}: {key} cannot be {str(value)[:40]!r} ({parameter.description})"
+                f"{name}: {key} cannot be {str(told)[:40]!r} ({parameter.description})"
             )
         values[key] = value
     return values

@@ -299,6 +299,8 @@ class BoardTests(SynchronousTestCase):
             ("jump-clock", {"clock": "sun"}, "clock"),
             ("jump-clock", {"by": float("nan")}, "by"),
             ("cut", {"disconnect": "yes"}, "disconnect"),
+            ("cut", {"count": -1}, "cut: count cannot be '-1'"),
+            ("unavailable", {"methods": "PLAY, FLY"}, "methods cannot be 'PLAY, FLY'"),
         ):
             with self.assertRaises(FaultError) as caught:
                 self.board.raise_fault(name, parameters)
