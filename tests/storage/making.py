@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Callable, Sequence
+from datetime import UTC
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -186,7 +187,7 @@ class Bench:
             self.folder,
             serial=SERIAL,
             product="axis_nvr test",
-            zone=None,
+            zone=UTC,
             digits=Digits(),
             now=lambda: START_US / 1e6,
             monotonic=lambda: self.monotonic_seconds,

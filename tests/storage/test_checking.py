@@ -160,7 +160,7 @@ class CheckTests(DiskOfOneBlock):
         """Recordings and blocks that only the files show, seen twice before they are told."""
         stranger = self.block.with_name("20240506_070900_0001.mkv")
         stranger.write_bytes(self.data)
-        (self.folder / "20240506/07/20240506_070900_0002_ACCC8E012345").mkdir()
+        self.recording_xml.parent.with_name("20240506_070900_0002_ACCC8E012345").mkdir()
         found = {(f.recording_id[16:20], f.block_id[16:], f.kind) for f in self.check()}
         kind = FindingKind.NOT_INDEXED
         self.assertEqual(found, {("A000", "0001", kind), ("0002", "", kind)})

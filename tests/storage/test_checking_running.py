@@ -74,7 +74,7 @@ class RunningDiskTests(SynchronousTestCase):
 
     def test_begun_meanwhile(self) -> None:
         """A recording whose files come before its row, or go again, is no finding."""
-        folder, index = self.bench.folder / "20240506/07", self.bench.disk.place.index
+        folder, index = self.bench.blocks()[0].parents[2], self.bench.disk.place.index
         names = [f"20240506_070900_000{digit}_ACCC8E012345" for digit in (2, 3)]
         for name in names:
             (folder / name).mkdir()

@@ -309,7 +309,7 @@ class StrayTests(UncleanCase):
         (self.recording / "notes.txt").write_bytes(b"mine")
         (self.block.parent / "holiday.mkv").write_bytes(b"mine")
         (self.block.parent / "20240506_070809_FFFF.mkv").symlink_to(self.block.absolute())
-        far = self.folder / "20240506" / "07" / "20240506_070809_FFFF_ACCC8E012345"
+        far = self.recording.with_name("20240506_070809_FFFF_ACCC8E012345")
         far.symlink_to(self.recording.absolute())
         large = self.block.with_name("20240506_070809_EEEE.mkv")
         with large.open("wb") as file:
