@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHON = [sys.executable, "-m"]
 #: Where the last line is kept, for those who cannot see it for what stands behind it.
 SUMMARY_FILE = Path(sys.prefix) / ".summary"
+#: The home folder of the programs that are run, for users who have none that can be written to.
+HOME = Path(sys.prefix) / ".home"
 #: A step that takes longer is ended and has failed, in seconds. All take four minutes on two cores
 #: that do nothing else; who has less may wait.
 STEP_TIMEOUT = 1200
@@ -62,9 +64,18 @@ class Running(NamedTuple):
     begin: float
 
 
+def home() -> str:
+    """Give a folder for what programs keep of a user: GStreamer complains without one."""
+    given = os.environ.get("HOME", "")
+    if given and os.access(given, os.W_OK | os.X_OK):
+        return given
+    HOME.mkdir(exist_ok=True)
+    return str(HOME)
+
+
 def start(name: str, *command: str) -> Running:
     """Start a command."""
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "", "NO_COLOR": "1"}
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "", "NO_COLOR": "1", "HOME": home()}
     output = tempfile.TemporaryFile()  # noqa: SIM115 - not a pipe: nobody reads until its end
     process = subprocess.Popen(
         command,
