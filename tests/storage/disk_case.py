@@ -1,6 +1,7 @@
 """A disk whose writer thread is called by hand."""
 
 from collections.abc import Callable
+from datetime import UTC
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -37,6 +38,7 @@ class DiskCase(SynchronousTestCase):
             reactor=Inline(),  # type: ignore[arg-type]
             files=self.files,
             now=lambda: START_US / 1e6,
+            zone=UTC,
             digits=Digits(),
             monotonic=lambda: self.seconds,
             start_thread=lambda run, name: None,
