@@ -104,8 +104,14 @@ class DiskKeeper:
     def stop(self) -> "Deferred[None]":
         """End all recordings, then let go of the disk; fires when that is done."""
         self._is_running = False
-        self._refuse_waiting("the recorder stops")
+        self.refuse_waiting("the recorder stops")
         return self.users.unlocked(self._let_go(), comes_back=False)
+
+    def refuse_waiting(self, words: str) -> None:
+        """Let nobody wait any longer for the disk to be ready."""
+        waiting, self._waiting = self._waiting, []
+        for opened, *_ in waiting:
+            opened.errback(StorageError(StorageErrorKind.ABSENT, self._disk.folder, words))
 
     def hold(self, why: Hold) -> "Deferred[None]":
         """Let go of the disk, and leave it alone until `release`.
@@ -211,11 +217,6 @@ class DiskKeeper:
         elif self._gone is None:  # it was never started
             return succeed(None)
         return self._gone.wait()
-
-    def _refuse_waiting(self, words: str) -> None:
-        waiting, self._waiting = self._waiting, []
-        for opened, *_ in waiting:
-            opened.errback(StorageError(StorageErrorKind.ABSENT, self._disk.folder, words))
 
     def _tell_tried(self, kind: StorageErrorKind | None = None, words: str = "") -> None:
         """Tell those who wait for the disk to be used that it is, or why it is not."""

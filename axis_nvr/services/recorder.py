@@ -108,7 +108,10 @@ class Recorder(Service):
     async def _stop(self) -> None:
         for stopping in self.when_stopping:
             stopping()
-        await self.recordings.end_all()
+        ending = Deferred.fromCoroutine(self.recordings.end_all())
+        for disk in self.disks.values():
+            disk.refuse_waiting("it was not ready before the recorder stopped")
+        await ending
         await self.registry.stop()
         await gatherResults([disk.stop() for disk in self.disks.values()], consumeErrors=True)
 

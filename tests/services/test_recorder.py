@@ -3,17 +3,18 @@
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.config import RecordingConfig
-from axis_nvr.errors import ConfigError
+from axis_nvr.errors import ConfigError, StorageError, StorageErrorKind
 from axis_nvr.media.budget import ByteBudget
 from axis_nvr.media.units import AccessUnit
 from axis_nvr.services.disk_keeper import DiskKeeper
 from axis_nvr.services.recorder import STOP_SECONDS, Recorder
+from axis_nvr.services.recordings import Recordings
 from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
 from axis_nvr.services.stream_status import StreamState
 from tests.services.recording_fakes import FRONT, GATE, VIDEO, YARD, FakeDisk, FakeStream
@@ -138,6 +139,26 @@ class RecorderTests(SynchronousTestCase):
         front.status = replace(front.status, state=StreamState.REFUSED)
         states = [each.state for each in self.recorder.report.recordings]
         self.assertEqual(states, ["no pictures", "recording"])
+
+    def test_a_disk_that_is_away_does_not_keep_it_from_ending(self) -> None:
+        """What waits for it is given up at once; all else ends as ever."""
+        away: Any = FakeDisk(self.log)
+        absent = StorageError(StorageErrorKind.ABSENT, away.folder, "no such folder")
+        self.patch(away, "start", lambda **_: fail(absent))
+        self.recorder.disks = {**self.recorder.disks, "SD": DiskKeeper(lambda: away, self.clock)}
+        self.recorder.recordings = Recordings(
+            self.recorder.registry, self.recorder.disks, self.clock
+        )
+        self.add("device=front")
+        self.add("device=front", "SD")
+        self.recorder.startService()
+        self.assertEqual(
+            [run.job.status.state for run in self.recorder.recordings.runs][1], "opening"
+        )
+        self.successResultOf(self.recorder.stopService())
+        self.assertEqual(self.log[1:3], ["R1 closed", "front stopped"])
+        self.assertEqual(self.log.count("disk stopped"), 2)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_disk_that_hangs_does_not_keep_it_from_ending(self) -> None:
         """After a while the recorder ends without it."""
