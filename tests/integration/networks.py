@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from twisted.trial.unittest import SkipTest
@@ -55,3 +56,11 @@ def camera_network(test: Any, which: int = 0) -> CameraNetwork:
     except (subprocess.CalledProcessError, OSError) as error:
         raise SkipTest(f"no network namespace can be made: {error}")
     return CameraNetwork(camera, ("ip", "netns", "exec", name))
+
+
+def has_ipv6() -> bool:
+    """Tell whether new interfaces of this machine get IPv6 addresses."""
+    switches = Path("/proc/sys/net/ipv6/conf")
+    return switches.exists() and not any(
+        int((switches / which / "disable_ipv6").read_text()) for which in ("all", "default")
+    )
