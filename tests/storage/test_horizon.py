@@ -1,5 +1,7 @@
 """The horizon: before which hour the index knows all that is on its disk."""
 
+from datetime import UTC
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from axis_nvr.errors import StorageError, StorageErrorKind
@@ -31,7 +33,7 @@ class MovedTests(SynchronousTestCase):
         self.bench.disk.process([])
 
     def hour(self, at_us: int) -> str:
-        return local_stamp(START_US + at_us)[:11]
+        return local_stamp(START_US + at_us, UTC)[:11]
 
     def read(self) -> str | None:
         """The horizon as the index has it; it is the one that the writer goes by."""
