@@ -1,4 +1,9 @@
-"""The bounded queue between the reactor's thread and a disk's writer thread."""
+"""The bounded queue between the reactor's thread and a disk's writer thread.
+
+Groups wait a moment for others: cameras are read on ticks, so that groups come in bunches, and a
+batch of one costs as much beside the writing as a batch of eight. Meanwhile the writer thread
+sleeps and nobody wakes it, unless what waits is much, or is no group.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,6 +16,10 @@ MAX_RECORDING_GOPS = 64
 MAX_RECORDING_BYTES = 32 << 20
 #: Bytes that all recordings of a disk may have waiting or being written.
 MAX_DISK_BYTES = 256 << 20
+#: A group waits so long for others, in seconds: until the tick is over that brought it.
+GATHER_SECONDS = 0.05
+#: No longer if so many bytes wait.
+GATHERED_BYTES = 4 << 20
 #: Jobs without media (open, close, gaps) that may wait.
 MAX_SMALL_JOBS = 4096
 
@@ -45,6 +54,8 @@ class WriteQueue(Generic[T]):
         self._gops: Counter[object] = Counter()
         self._bytes: Counter[object] = Counter()
         self._is_closed = False
+        self._is_gathering = False  # groups wait for others
+        self._is_pressing = False  # what waits is not to wait for more
 
     @property
     def load(self) -> Load:
@@ -75,7 +86,10 @@ class WriteQueue(Generic[T]):
             self._gops[recording] += 1
             self._bytes[recording] += size_bytes
             self._jobs.append((job, recording, size_bytes))
-            self._condition.notify()
+            if not self._is_gathering:
+                self._condition.notify()
+            elif self._bytes.total() >= GATHERED_BYTES:
+                self._press()
         return True
 
     def put(self, job: T) -> bool:
@@ -87,23 +101,36 @@ class WriteQueue(Generic[T]):
             if self._is_closed or len(self._jobs) >= MAX_SMALL_JOBS:
                 return False
             self._jobs.append((job, None, 0))
-            self._condition.notify()
+            self._press()
         return True
+
+    def _press(self) -> None:
+        self._is_pressing = True
+        self._condition.notify()
 
     def take(self, *, wait: bool = True, timeout: float | None = None) -> list[T] | None:
         """Take everything that waits.
 
-        :param wait: for something to come.
+        :param wait: for something to come, and for what comes with it.
         :param timeout: no longer than so many seconds; None: however long it takes.
         :returns: None once the queue is closed and empty.
         """
         with self._condition:
             if wait:
                 self._condition.wait_for(lambda: self._jobs or self._is_closed, timeout)
+                self._gather()
+            self._is_pressing = False
             if not self._jobs and self._is_closed:
                 return None
             self._taken, self._jobs = self._jobs, []
             return [job for job, _, _ in self._taken]
+
+    def _gather(self) -> None:
+        """Let groups that wait be joined by others."""
+        if self._jobs and self._bytes.total() < GATHERED_BYTES:
+            self._is_gathering = True
+            self._condition.wait_for(lambda: self._is_pressing, GATHER_SECONDS)
+            self._is_gathering = False
 
     def done(self) -> None:
         """Say that what was taken last is finished."""
@@ -119,5 +146,5 @@ class WriteQueue(Generic[T]):
     def close(self) -> None:
         """Take nothing more; what waits is still handed out."""
         with self._condition:
-            self._is_closed = True
+            self._is_closed = self._is_pressing = True
             self._condition.notify_all()

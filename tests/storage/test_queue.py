@@ -1,9 +1,12 @@
 """The queue: bounded by recording and by disk, in order, whole."""
 
 import threading
+import time
+from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from axis_nvr.storage import queue as queue_module
 from axis_nvr.storage.queue import Load, WriteQueue
 
 
@@ -57,6 +60,28 @@ class QueueTests(SynchronousTestCase):
         self.assertFalse(self.queue.offer("b", 1, 1))
         self.assertEqual(self.queue.take(), ["a"])
         self.assertIsNone(self.queue.take())
+
+    def gathered(self, act: Callable[[WriteQueue[str]], object]) -> list[str] | None:
+        """What is taken of a group that waits for others without end, until something is done."""
+        self.patch(queue_module, "GATHER_SECONDS", 60)
+        queue: WriteQueue[str] = WriteQueue()
+        taken: list[list[str] | None] = []
+        thread = threading.Thread(target=lambda: taken.append(queue.take()))
+        thread.start()
+        queue.offer("a", 1, 10)
+        while thread.is_alive() and not queue._is_gathering:
+            time.sleep(0.001)
+        queue.offer("b", 2, 10)
+        act(queue)
+        thread.join(5)
+        return taken[0]
+
+    def test_groups_wait_for_others(self) -> None:
+        """A bunch is taken together, once something else comes, or much, or the end."""
+        self.patch(queue_module, "GATHERED_BYTES", 100)
+        self.assertEqual(self.gathered(lambda queue: queue.put("c")), ["a", "b", "c"])
+        self.assertEqual(self.gathered(lambda queue: queue.offer("c", 3, 80)), ["a", "b", "c"])
+        self.assertEqual(self.gathered(lambda queue: queue.close()), ["a", "b"])
 
     def test_waiting(self) -> None:
         """The consumer sleeps until something comes."""
