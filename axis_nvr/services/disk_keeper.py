@@ -107,10 +107,14 @@ class DiskKeeper:
         self.refuse_waiting("the recorder stops")
         return self.users.unlocked(self._let_go(), comes_back=False)
 
-    def refuse_waiting(self, words: str) -> None:
-        """Let nobody wait any longer for the disk to be ready."""
-        waiting, self._waiting = self._waiting, []
-        for opened, *_ in waiting:
+    def refuse_waiting(self, words: str, wish: "Deferred[Any] | None" = None) -> None:
+        """Let nobody wait any longer for the disk to be ready.
+
+        :param wish: of `open_recording`: only who has it waits no longer, if it still does.
+        """
+        refused = [entry[0] for entry in self._waiting if wish in (None, entry[0])]
+        self._waiting = [entry for entry in self._waiting if entry[0] not in refused]
+        for opened in refused:
             opened.errback(StorageError(StorageErrorKind.ABSENT, self._disk.folder, words))
 
     def hold(self, why: Hold) -> "Deferred[None]":

@@ -34,6 +34,8 @@ LONGEST_WAIT_SECONDS = 60.0
 
 #: Begins a recording on a disk; errback `StorageError`.
 OpenRecording = Callable[[], "Deferred[RecordingSink]"]
+#: Has what was begun fail at once, if the disk was not ready for it by now.
+Withdraw = Callable[["Deferred[RecordingSink]"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class RecordingJob:
     :param buffer: the stream's.
     :param open_recording: begins a recording on the disk.
     :param observer: hears of its recordings.
+    :param withdraw: a recording that is to end before its disk is there does not wait for it.
     """
 
     log = Logger()
@@ -122,8 +125,11 @@ class RecordingJob:
         clock: IReactorTime,
         allowance: Allowance,
         observer: IRecordingObserver | None = None,
+        withdraw: Withdraw = lambda opening: None,
     ) -> None:
         self.name = name
+        self._withdraw = withdraw
+        self._opening: Deferred[RecordingSink] | None = None
         self._observer = observer
         self._buffer = buffer
         self._open_recording = open_recording
@@ -188,7 +194,13 @@ class RecordingJob:
     def open(self) -> None:
         """Ask the disk for a recording."""
         self._feed.wait()
-        self._open_recording().addCallbacks(self._machine.opened, self._machine.failed)
+        self._opening = self._open_recording()
+        self._opening.addCallbacks(self._machine.opened, self._machine.failed)
+
+    def withdraw(self) -> None:
+        """Wait no longer for a disk that is not ready; one that is goes on."""
+        assert self._opening is not None
+        self._withdraw(self._opening)
 
     def attach(self, recording: RecordingSink) -> None:
         """Write to it from now on."""
@@ -323,6 +335,7 @@ def _stopped(inputs: _Inputs, core: _Core) -> None:
 @pep614(_opening.upon(_Inputs.stop).to(_abandoning))
 def _stopped_opening(inputs: _Inputs, core: _Core) -> None:
     core.state = "closing"
+    core.job.withdraw()
 
 
 @pep614(_abandoning.upon(_Inputs.opened).to(_closing))

@@ -6,6 +6,7 @@ time that the disk failed. Whoever names any of them by its id means the run.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.defer import TimeoutError as NotInTime
@@ -189,8 +190,15 @@ class Recordings:
                 start_us = None if since_us is None or run.ids else begins_us
                 return disk.open_recording(details, start_us=start_us).addCallback(run.note)
 
-            allowance = self._allowances[order.disk]
-            return RecordingJob(name, buffer, open_recording, self._clock, allowance, self.observer)
+            return RecordingJob(
+                name,
+                buffer,
+                open_recording,
+                self._clock,
+                self._allowances[order.disk],
+                self.observer,
+                partial(disk.refuse_waiting, "the recording ended before the disk was ready"),
+            )
 
         goes_on = goes_on or order.trigger_type == "continuous"
         run = Run(order, name, request, lease, make_job, goes_on, begins_us=begins_us)

@@ -19,7 +19,7 @@ from axis_nvr.services.recordings import (
     Recordings,
 )
 from axis_nvr.services.stream_registry import StreamRegistry, StreamRequest
-from tests.services.recording_fakes import FRONT, GATE, VIDEO, FakeDisk, FakeStream
+from tests.services.recording_fakes import FRONT, GATE, VIDEO, FakeDisk, FakeRecording, FakeStream
 
 
 class SlowDisk(FakeDisk):
@@ -95,6 +95,23 @@ class RecordingsTests(SynchronousTestCase):
         self.assertEqual(self.recordings.runs[0].ids, ["R1", "R2"])
         self.successResultOf(self.stop("R1"))
         self.assertEqual(self.recordings.runs, [])
+
+    def test_a_disk_that_is_away(self) -> None:
+        """Who ends a recording does not wait for it; for one that has been asked they do."""
+        disks = {"AWAY": DiskKeeper(lambda: self.any(self.slow), self.clock)}
+        self.recordings = Recordings(self.recordings.registry, disks, self.clock)
+        for is_there in (False, True):
+            self.log.clear()
+            if is_there:
+                disks["AWAY"].start()
+            run = self.recordings.begin(Order("AWAY", "device=front"))
+            ending = Deferred.fromCoroutine(self.recordings.end(run))
+            if is_there:
+                self.assertNoResult(ending)
+                self.slow.opening[0].callback(FakeRecording("R1", self.log))
+            self.successResultOf(ending)
+            self.assertEqual(self.log[-1], "front stopped")
+            self.assertEqual("R1 closed" in self.log, is_there)
 
     def test_a_disk_that_is_slow(self) -> None:
         """The answer waits for it, but not for ever; then nothing runs."""
