@@ -119,7 +119,7 @@ class Timeline:
         self._media_clock = MediaClock(clock_rate)  # ticks to continuous camera time
         self._max_back = -round(MAX_TIMESTAMP_BACK_SECONDS * clock_rate)
         self._max_lead = round(MAX_TIMESTAMP_LEAD_SECONDS * clock_rate)
-        # The piece of the media clock that the last unit was on, if all is well; see `utc_us`.
+        # The piece of the media clock that the last unit was on, if all is well.
         self._segment = NOWHERE
         # The last unit of the line the timestamps are on.
         self._last_ticks: int | None = None
@@ -148,21 +148,11 @@ class Timeline:
         :param now_us: the same moment by the recorder's clock, UTC, microseconds since 1970.
         :returns: UTC, microseconds since 1970. `take_gap` tells whether it continues the last one.
         """
-        segment, shift_us = self._segment, self._last_shift_us
-        if (
-            segment.begin <= timestamp < segment.end
-            and self._max_back <= timestamp - self._last_ticks <= self._max_lead  # type: ignore[operator]
-            and self.clock.shift_us == shift_us
-        ):  # the fast path of `_place`
-            utc_us = segment.time_us + round((timestamp - segment.ticks) * segment.slope) + shift_us
-            if utc_us > self._last_utc_us:
-                self._spacing_us = utc_us - self._last_utc_us
-            self._last_ticks, self._last_now, self._last_utc_us = timestamp, now, utc_us
-            return utc_us
-        return self._place(timestamp, now, now_us)
+        times = self.straight_times((timestamp,), now)
+        return times[0] if times else self._place(timestamp, now, now_us)
 
     def straight_times(self, timestamps: Iterable[int], now: float) -> list[int]:
-        """Tell when the camera took units that came together, as `utc_us` would one by one.
+        """Tell when the camera took units that came together: the fast path of `utc_us`.
 
         :param timestamps: of the units, unwrapped, in the order of arrival.
         :param now: as for `utc_us`.
