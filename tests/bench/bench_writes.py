@@ -5,7 +5,7 @@ media and XML (the front of the block that ends, its XML, the XML of the one tha
 out with the last GOP). The index takes a transaction for all that happens in an hour, each page of
 it two writes. Nobody asks for recordings meanwhile. Run it with::
 
-    python -m tests.bench.writes [--cameras 16] [--minutes 60] [--spread]
+    python -m tests.bench.bench_writes [--cameras 16] [--minutes 60] [--spread]
 
 A child process records under strace, each group acknowledged before the next of its camera is
 given, as live cameras do. Writes are told apart by the file they go to.
@@ -119,7 +119,7 @@ def main() -> None:
         trace, disk = Path(folder) / "trace", Path(folder) / "HDD_DISK"
         calls = ",".join((*CALLS, *SYNCS))
         tracer = ("strace", "-f", "-y", "-e", f"trace={calls}", "-o", str(trace))
-        child = (sys.executable, "-m", "tests.bench.writes", "--child", str(disk))
+        child = (sys.executable, "-m", "tests.bench.bench_writes", "--child", str(disk))
         amount = ["--cameras", str(cameras), "--minutes", str(minutes)]
         amount += ["--spread"] if arguments.spread else []
         subprocess.run([*tracer, *child, *amount], check=True)
